@@ -66,7 +66,8 @@ def seen(page):
     """What an address decides, as the page shows it."""
     return page.evaluate(
         """() => [$("unit-name").textContent, page.at, page.span, document.documentElement.dataset.theme ?? "",
-            document.documentElement.dataset.type ?? "", $("search").value, $("zoom").value]"""
+            document.documentElement.dataset.type ?? "", $("search").value, $("zoom").value, page.lines.kept.length,
+            $("map-order").value, $("pattern").value]"""
     )
 
 
@@ -90,11 +91,26 @@ def test_the_address_holds_what_is_seen(look, written, window):
     page.get_by_role("button", name="Large type").click()
     page.get_by_role("searchbox").fill("L1")
     page.get_by_label("Show").select_option("100")
+    page.evaluate("page.lines.keep(page.data.units[3].name)")
+    page.get_by_label("Rows").select_option("address")
+    page.get_by_label("Regular expression").fill("def")
     page.evaluate("select(30, 34)")
     assert sorted(hash_of(page)[1:].split("&")) == sorted(
         ["theme=dark", "type=large", "find=L1", "show=100", f"unit={name}", "at=30", "span=31-34"]
+        + [f"lines={page.evaluate('page.data.units[3].name')}", "rows=address", "pattern=def"]
     )
-    expected = [name, 29, {"start": 30, "stop": 34}, "dark", "large", "L1", "100"]
+    expected = [
+        name,
+        29,
+        {"start": 30, "stop": 34},
+        "dark",
+        "large",
+        "L1",
+        "100",
+        1,
+        "address",
+        "def",
+    ]
     assert seen(page) == expected
     page.reload()
     settle(page)
@@ -124,7 +140,7 @@ STRANGE = (
     "#" + quote(HOSTILE) + "&unit=" + quote(HOSTILE) + "&text=" + quote(HOSTILE),
     "#%&%E2%82&==&unit&unit=%00&at=١٢&span=1-99999999999",
     "#unit=" + "x" * 60_000,
-    "#javascript:hacked=1",
+    "#javascript:hacked=1&lines=L9.c.1,constructor,&rows=x&on=7e9&kept=9-1,1-1e9,&scales=maybe",
 )
 
 
@@ -181,6 +197,18 @@ def saved(page, name):
     return download.value.path().read_bytes(), download.value.suggested_filename
 
 
+def test_the_pattern_of_an_address_is_searched_for_at_once_only_if_it_takes_no_time(look, written):
+    page = look(written, "#pattern=(.*)*(.*)*(.*)*x%24")
+    assert page.input_value("#pattern") == "(.*)*(.*)*(.*)*x$"
+    assert page.evaluate("page.search.spans.length") == 0
+    assert "Press Enter" in page.locator("#react-note").inner_text()
+    page = look(written, "#pattern=def")
+    assert page.evaluate("page.search.spans.length") == TEXT.count("def")
+    page = look(written, "#pattern=de%3Ff")
+    page.locator("#pattern").press("Enter")
+    assert page.evaluate("page.search.spans.length") == len(re.findall("de?f", TEXT))
+
+
 def hexadecimal(name):
     return "#{:02x}{:02x}{:02x}".format(*color(name)[:3])
 
@@ -221,7 +249,7 @@ def test_the_text_is_saved_as_it_is_seen(look, written, tiny_model, theme):
 
 def test_the_heat_map_and_the_gates_are_saved(look, written):
     page = look(written, "#theme=dark")
-    for what, image in (("the heat map", True), ("the gates", False)):
+    for what, image in (("the heat map", True), ("the lines", False), ("the gates", False)):
         page.locator("#map, #gates").last.scroll_into_view_if_needed()
         content, _ = saved(page, f"Save {what} as SVG")
         root = ET.fromstring(content)
@@ -229,7 +257,7 @@ def test_the_heat_map_and_the_gates_are_saved(look, written):
         assert len(links) == image
         assert all(link.startswith("data:image/png;base64,") for link in links)
         words = [element.text for element in root.iter(f"{SVG}text")]
-        assert words[-1].startswith("Made by charrnn")
+        assert [word for word in words if word and word.startswith("Made by charrnn")]
         png, _ = saved(page, f"Save {what} as PNG")
         assert Image.open(io.BytesIO(png)).size[0] == 2 * int(root.get("width"))
     circles = [path for path in root.iter(f"{SVG}path") if "a2.5" in path.get("d")]

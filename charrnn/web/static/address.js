@@ -4,7 +4,12 @@
 const SETTLED = 400; // milliseconds for which changes are gathered: browsers refuse many changes of an address
 const LONGEST_HASH = 50_000;
 const MOST_EDITS = 50; // edited units that an address can have
-const CONTROLS = { find: "search", show: "zoom", threshold: "threshold", before: "left", after: "right" };
+const CONTROLS = {
+  ...{ find: "search", threshold: "threshold", before: "left", after: "right" },
+  ...{ show: "zoom", rows: "map-order", scales: "map-own", names: "map-names", own: "lines-own" },
+};
+const LONGEST_PATTERN = 200;
+const SIMPLE = /^[^*+?{]+$/; // patterns that cannot take long
 const LIVE_CONTROLS = ["temperature", "top_p", "speed", "length", "seed"];
 
 // Each part of what is seen: `get` gives its [name, value] pairs, and `set` takes the first value of each name (`all`: each
@@ -46,9 +51,35 @@ const PARTS = [
     set: (seen, all) => isLive() && seeLive(seen, all),
   },
   {
-    get: () => Object.entries(CONTROLS).map(([name, id]) => [name, $(id).value]),
+    get: () => Object.entries(CONTROLS).map(([name, id]) => [name, valueOf($(id))]),
     set(seen) {
       for (const [name, id] of Object.entries(CONTROLS)) setControl($(id), seen[name]);
+    },
+  },
+  {
+    get: () => [["lines", page.lines.kept.join(",")], ["on", page.lines.part === THRESHOLD ? "" : page.lines.part.toFixed(3)]],
+    set({ lines = "", on = "" }) {
+      const part = /^-?[01]?\.?[0-9]{1,3}$/.test(on) ? Number(on) : THRESHOLD;
+      page.lines.part = Math.max(-1, Math.min(1, part));
+      page.lines.kept = [...new Set(lines.split(","))].filter((name) => page.data.units.some((unit) => unit.name === name)).slice(0, MOST_LINES - 1);
+      page.lines.draw();
+    },
+  },
+  {
+    get: () => [["pattern", $("pattern").value]],
+    // The pattern of a stranger's link may take forever: it waits until one searches for it.
+    set({ pattern = "" }) {
+      if (pattern === $("pattern").value) return;
+      $("pattern").value = pattern.slice(0, LONGEST_PATTERN);
+      page.search.isPattern = SIMPLE.test(pattern);
+      page.search.draw();
+    },
+  },
+  {
+    get: () => [["kept", page.search.kept.map(({ start, stop }) => `${start + 1}-${stop}`).join(",")]],
+    set({ kept = "" }) {
+      page.search.kept = kept.split(",").map(spanIn).filter(Boolean).slice(0, MOST_EDITS);
+      page.search.draw();
     },
   },
   {
@@ -62,9 +93,8 @@ const PARTS = [
   {
     get: () => [["span", page.span && `${page.span.start + 1}-${page.span.stop}`]],
     set({ span = "" }) {
-      const [first, last] = span.split("-").map(placeIn);
-      if (first && last >= first) select(first - 1, last);
-      else select(0, 0);
+      const { start, stop } = spanIn(span) ?? { start: 0, stop: 0 };
+      select(start, stop);
     },
   },
 ];
@@ -72,12 +102,21 @@ const PARTS = [
 // A place in the text as an address has it, from 1 on; 0 for anything else.
 const placeIn = (text) => (/^[0-9]{1,9}$/.test(text) && Number(text) <= page.data.length ? Number(text) : 0);
 
+const valueOf = (control) => (control.type === "checkbox" ? (control.checked ? "on" : "off") : control.value);
+
+// Some symbols of the text, as 31-34; null for anything else.
+function spanIn(text) {
+  const [first, last] = text.split("-").map(placeIn);
+  return first && last >= first ? { start: first - 1, stop: last } : null;
+}
+
 // Give a control a value that it can have, as if a user did.
 function setControl(control, value) {
-  const before = control.value;
+  const before = valueOf(control);
   if (value === undefined || value === before) return;
-  control.value = value;
-  if (control.value !== value || !control.checkValidity()) control.value = before;
+  if (control.type === "checkbox") control.checked = value === "on";
+  else control.value = value;
+  if (valueOf(control) !== value || !control.checkValidity()) control.value = before;
   for (const type of ["input", "change"]) control.dispatchEvent(new Event(type, { bubbles: true }));
 }
 

@@ -1,8 +1,9 @@
-// Pictures of what is seen, as SVG or PNG: the text on the screen, the heat map, the gates, the matrices of pairs. Each is
-// painted once more, into a context of its own, with words that let it be read alone.
+// Pictures of what is seen, as SVG or PNG: the text on the screen, the heat map, the gates, the lines, the context curve, the
+// matrices of pairs. Each is painted once more, with words that let it be read alone; a PNG is made of the SVG.
 
 const PADDING = 16;
 const LINE = 20; // the height of a line of words
+const LEAST = 320; // pixels across
 const SHARPNESS = 2; // pixels of a PNG for each of the page
 const SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif";
 
@@ -18,17 +19,14 @@ function offerPicture(bar, what, make) {
 
 async function savePicture(form, picture) {
   if (!picture) return;
-  const { width, height } = sizeOf(picture);
   const name = `${[page.data.title, picture.name].join("-").replace(/[^\p{L}\p{N}.]+/gu, "-")}.${form.toLowerCase()}`;
-  if (form === "SVG") {
-    const context = new SvgContext(width, height, titleOf(picture), picture.words.join(". "));
-    paintPicture(context, picture);
-    return download(new Blob([context.text], { type: "image/svg+xml" }), name);
-  }
+  const { text, width, height } = drawnPicture(picture);
+  if (form === "SVG") return download(new Blob([text], { type: "image/svg+xml" }), name);
+  const image = new Image();
+  image.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
+  await image.decode();
   const canvas = new OffscreenCanvas(SHARPNESS * width, SHARPNESS * height);
-  const context = canvas.getContext("2d");
-  context.scale(SHARPNESS, SHARPNESS);
-  paintPicture(context, picture);
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   download(await canvas.convertToBlob({ type: "image/png" }), name);
 }
 
@@ -38,40 +36,44 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
-const titleOf = ({ about }) => [page.data.title, about].filter(Boolean).join(" · ");
-const headOf = ({ ramp }) => LINE * (ramp ? 2 : 1) + 8;
-
-function sizeOf(picture) {
-  const [width, height] = [Math.ceil(Math.max(picture.width, 320)), Math.ceil(picture.height)];
-  return { width: width + 2 * PADDING, height: headOf(picture) + height + LINE * (picture.words.length + 1) + 2 * PADDING };
-}
-
 // The title, the legend, the picture itself, and words.
-function paintPicture(context, picture) {
-  const { width, height } = sizeOf(picture);
+function drawnPicture({ about, ramp, words, paint, ...size }) {
+  const inner = Math.ceil(Math.max(size.width, LEAST));
+  const title = [page.data.title, about].filter(Boolean).join(" · ");
+  const lines = [...words, page.maker].flatMap((text) => wrapped(text, inner));
+  const top = PADDING + LINE * (ramp ? 2 : 1) + 8;
+  const below = top + Math.ceil(size.height) + LINE;
+  const [width, height] = [inner + 2 * PADDING, below + LINE * (lines.length - 1) + PADDING];
+  const context = new SvgContext(width, height, title, words.join(". "));
   const [ground, ink, soft] = ["--ground", "--ink", "--soft"].map(cssColor);
   context.fillStyle = ground;
   context.fillRect(0, 0, width, height);
-  const write = (text, y, color, font) => {
-    Object.assign(context, { fillStyle: color, font: `${font} ${SANS}` });
-    context.fillText(fitting(context, text, width - 2 * PADDING), PADDING, y);
-  };
-  write(titleOf(picture), PADDING + 13, ink, "600 14px");
-  if (picture.ramp) paintRamp(context, picture.ramp, PADDING + LINE);
+  Object.assign(context, { fillStyle: ink, font: `600 14px ${SANS}` });
+  context.fillText(title, PADDING, PADDING + 13);
+  Object.assign(context, { fillStyle: soft, font: `12px ${SANS}` });
+  lines.forEach((text, k) => context.fillText(text, PADDING, below + LINE * k));
+  if (ramp) paintRamp(context, ramp, PADDING + LINE);
   context.save();
-  context.translate(PADDING, PADDING + headOf(picture));
+  context.translate(PADDING, top);
   context.beginPath();
-  context.rect(0, 0, picture.width, picture.height);
+  context.rect(0, 0, size.width, size.height);
   context.clip();
-  picture.paint(context);
+  paint(context);
   context.restore();
-  const words = [...picture.words, page.maker];
-  words.forEach((text, k) => write(text, height - PADDING - LINE * (words.length - 1 - k) - 2, soft, "12px"));
+  return { text: context.text, width, height };
 }
 
-function fitting(context, text, width) {
-  while (text.length > 1 && context.measureText(text).width > width) text = `${text.replace(/…$/, "").slice(0, -1)}…`;
-  return text;
+// Words in lines of at most this width, as they are written below a picture.
+function wrapped(text, width) {
+  const ruler = new OffscreenCanvas(1, 1).getContext("2d");
+  ruler.font = `12px ${SANS}`;
+  const lines = [""];
+  for (const word of text.split(/\s+/)) {
+    const longer = lines.at(-1) ? `${lines.at(-1)} ${word}` : word;
+    if (lines.at(-1) && ruler.measureText(longer).width > width) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines;
 }
 
 // The colors between their least and their greatest value.
@@ -110,7 +112,7 @@ function pictureOfMap() {
   if (!map.units.length) return null;
   map.tell(null);
   const ramp = { low: "−", high: "+", colors: page.ramps.value };
-  const words = [`${$("map-note").textContent}, each unit on its own scale`];
+  const words = [$("map-note").textContent];
   return { name: "units", about: "units", ramp, words, width, height, paint: (context) => map.paint(context, width, height, scrollTop) };
 }
 
@@ -136,6 +138,37 @@ function pictureOfGates() {
       }
     },
   };
+}
+
+// The lines that are on the screen, and which units they are.
+function pictureOfLines() {
+  const picture = $("lines-box").firstElementChild;
+  const { from, size } = page.lines;
+  const rows = [...$("lines-legend").children];
+  const { width, height } = picture.getBoundingClientRect();
+  const { noun, length } = page.data;
+  return {
+    ...{ name: "lines", about: "lines", width, height: height + LINE * rows.length + 8 },
+    words: [`${noun}s ${counted(from + 1)} to ${counted(from + size)} of ${counted(length)}: ${$("lines-note").textContent}`],
+    paint(context) {
+      context.drawElement(picture);
+      for (const [k, row] of rows.entries()) {
+        const y = height + LINE * k + 14;
+        context.drawElement(row.querySelector("svg"), 0, y - 4);
+        const text = [...row.querySelectorAll(".name, .figure")].map(({ textContent }) => textContent).join("  ");
+        Object.assign(context, { fillStyle: cssColor("--ink"), font: `12px ${SANS}` });
+        context.fillText(text, 36, y + 4);
+      }
+    },
+  };
+}
+
+function pictureOfContext() {
+  const picture = $("reach-box").firstElementChild;
+  if (!picture) return null;
+  const { width, height } = picture.getBoundingClientRect();
+  const words = [$("reach-note").textContent];
+  return { name: "context", about: "context", words, width, height, paint: (context) => context.drawElement(picture) };
 }
 
 // All matrices between sources and targets, as they lie on the page.
@@ -172,5 +205,7 @@ function offerPictures() {
   offerPicture($("reading").querySelector(".bar"), "the text", pictureOfText);
   offerPicture($("map").querySelector(".bar"), "the heat map", pictureOfMap);
   offerPicture($("gates").querySelector(".bar"), "the gates", pictureOfGates);
+  offerPicture($("curves").querySelector(".bar"), "the lines", pictureOfLines);
+  offerPicture($("reach").querySelector(".bar"), "the context curve", pictureOfContext);
   offerPicture($("between").querySelector(".bar"), "the matrices", pictureOfPairs);
 }

@@ -11,7 +11,8 @@ class Search {
       this.draw();
     });
     field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.turn(event.shiftKey ? -1 : 1);
+      if (event.key === "Enter" && !this.isPattern && field.value) [this.isPattern] = [true], this.draw();
+      else if (event.key === "Enter") this.turn(event.shiftKey ? -1 : 1);
       if (event.key === "Escape") [field.value, this.isPattern] = ["", false], this.draw(), $("text").focus();
     });
     $("span-keep").addEventListener("click", () => this.keep());
@@ -80,7 +81,7 @@ class Search {
   find() {
     const { data, span } = this.page;
     this.spans = [...this.kept, ...(span ? [span] : [])].sort((a, b) => a.start - b.start);
-    if (!this.isPattern) return "";
+    if (!this.isPattern) return $("pattern").value && !this.spans.length ? "Press Enter in the field to search for the pattern." : "";
     this.spans = [];
     try {
       this.spans = matchesOf(data, new RegExp($("pattern").value, "gmu"));
