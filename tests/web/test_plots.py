@@ -217,7 +217,7 @@ def test_similar_units_are_neighbours_as_in_the_terminal(page, data):
     assert len(places) == 2 * 100_000 // 54**2 < len(TEXT)
     assert thinned["order"] == similarity_order(parts[places]).tolist()
     page.get_by_label("Rows").select_option("similar")
-    page.wait_for_function("page.map.similar")
+    page.wait_for_function("() => page.map.similar")
     assert page.evaluate("page.map.units") == expected
     assert f"at {len(TEXT)} characters" in page.locator("#map-note").text_content()
     page.get_by_label("Rows").select_option("address")
@@ -366,6 +366,19 @@ def test_the_threshold_is_dragged_and_a_click_moves_the_cursor(page):
     assert page.evaluate("page.at") == 320
 
 
+def test_lines_can_be_saved_as_they_are_seen(page, data):
+    page.evaluate("name => page.lines.keep(name)", data["units"][4]["name"])
+    page.evaluate("go(300), page.lines.draw()")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the lines as SVG").click()
+    saved = download.value.path().read_text(encoding="utf-8")
+    for path in page.evaluate(f"Array.from({SERIES}, (one) => one.getAttribute('d'))"):
+        steps = re.sub(r"(\d)\.0\b", r"\1", path)
+        assert f'd="{steps}"' in saved
+    assert data["units"][4]["name"] in saved
+    assert 'stroke-dasharray="7 3"' in saved
+
+
 # --- other pages --------------------------------------------------------------------------------
 
 
@@ -423,12 +436,12 @@ def test_a_click_shows_what_mattered_for_a_character(opening, inside):
     page = opening(offline_page(inside, "a title"))
     page.fill("#live-text", "def a(b):\n\treturn b\n" * 3)
     page.wait_for_function(
-        "page.live.shown === $('live-text').value && !page.live.reading.isRunning"
+        "() => page.live.shown === $('live-text').value && !page.live.reading.isRunning"
     )
     page.get_by_role("button", name="What mattered for it?").click()
     x, y = page.evaluate("[page.view.rect(25)].map((r) => [r.left + r.width / 2, r.top + 5])[0]")
     page.mouse.click(x, y)
-    page.wait_for_function("page.why.found?.place === 25")
+    page.wait_for_function("() => page.why.found?.place === 25")
     levels, (values, full) = page.evaluate(
         "[[...page.view.levels], [page.why.found.values, page.why.full]]"
     )
@@ -442,7 +455,7 @@ def test_a_click_shows_what_mattered_for_a_character(opening, inside):
     assert first.locator(".name").text_content().endswith(f"{25 - most} back")
     assert first.locator(".figure").text_content().replace("−", "-") == f"{values[most]:+.2f}"
     page.locator("#text").press("ArrowRight")
-    page.wait_for_function("page.why.found?.place === 26")
+    page.wait_for_function("() => page.why.found?.place === 26")
     page.keyboard.press("Home")
     assert "not predicted" in page.locator("#why-note").text_content()
     page.keyboard.press("m")

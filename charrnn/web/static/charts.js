@@ -1,7 +1,7 @@
 // The heat map of all units and the scatter plots of their gates, drawn on canvases; the notes say the same in words.
 
 const ZOOMS = [100, 300, 1000, 3000];
-const PRINTED = { width: 720, rows: 60 }; // the heat map on paper
+const PRINTED = { width: 720, rows: 50 }; // the heat map on paper
 const NAMED = { row: 14, font: 11, most: 0.3 }; // pixels of a row with a name and its type, the part of the width for names
 
 // Set the size of a canvas in CSS pixels, sharp on every screen; the context returned counts in CSS pixels.
@@ -142,7 +142,7 @@ class HeatMap {
 
   label(unit) {
     const { name, reasons } = this.page.data.units[unit];
-    return [name, ...reasons.slice(0, 1)].join(" ");
+    return [name, ...reasons.slice(0, 1).map((reason) => reason.replace(/, \S+ [\d.]+$/, ""))].join(" "); // without its score
   }
 
   names(context, units, top) {

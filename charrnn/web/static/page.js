@@ -410,6 +410,7 @@ function listenToPrinting() {
   const print = (isPrinted) => {
     page.view.isWhole = page.map.isPrinted = page.lines.isPrinted = isPrinted;
     dress();
+    page.lines.draw();
   };
   addEventListener("beforeprint", () => {
     theme = dataset.theme;

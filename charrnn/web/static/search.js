@@ -108,7 +108,7 @@ class Search {
           ? "One span is little evidence: some unit always fits. Keep it and select others like it."
           : "Chosen by every other span, scored on those between.";
     const where = isPattern ? `${counted(spans.length)} ${spans.length === 1 ? "match" : "matches"}` : numbered(spans.length, "span");
-    $("react-note").textContent = `Inside ${where}, against ${rest}. ${evidence}`;
+    fill($("react-note"), ["AUC", "AUC"], ` inside ${where}, against ${rest}. ${evidence}`);
   }
 
   count() {
