@@ -576,7 +576,7 @@ def test_tensors_that_do_not_fit_the_header_are_named(change, wording):
     wording(refusal(with_header(GOOD, header_of(GOOD), tensors)))
 
 
-@pytest.mark.parametrize("version", ["5", "10", "99999999"])
+@pytest.mark.parametrize("version", ["6", "10", "99999999"])
 def test_a_later_format_asks_for_a_later_charrnn(version, wording):
     error = refusal(with_header(GOOD, {"unheard": "of"}, format_version=version))
     assert version in error.message
