@@ -71,6 +71,8 @@ class _Collected:
     names: tuple[str, ...] = ()
     start: int = 0
     """The symbols read before the first part."""
+    size: int = 0
+    """The units of each state or gate in all layers."""
     ids: list[npt.NDArray[np.int32]] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
     surprisal: list[Float] = field(default_factory=list)
@@ -91,6 +93,7 @@ class _Collected:
         """Collect what a page needs of a part."""
         if not self.ids:
             self.source, self.names, self.start = part.source, part.next_text, part.start
+            self.size = part.arrays[self.units[0].what][0].size
         self.ids.append(part.ids)
         self.pieces += part.pieces
         self.surprisal.append(part.surprisal)
@@ -145,6 +148,7 @@ def page_data(
             "fingerprint": source.fingerprint,
             "edits": list(source.edits),
             "states": list(source.states),
+            "size": collected.size,
             "sigmoids": list(source.kind.sigmoids),
             "meanings": dict(source.kind.meanings),
         },

@@ -805,6 +805,7 @@ def test_sentences_say_what_the_colours_are_until_they_are_closed(look, tiny_mix
         assert told[name].startswith("Two" if name == "counts" else "Each character has the color")
         assert name in told[name]
     assert "the 48 numbers" in told["L0.c.3"]
+    assert "the 48 numbers" in told["L1.h.2"]  # though only one of them is on the page
     assert "Red is positive, blue negative" in told["L0.c.3"]
     assert "forget gate" in told["L1.f.3"]
     assert "positive" not in told["L1.f.3"]
@@ -840,7 +841,7 @@ def test_an_edited_unit_and_one_with_a_name_are_introduced_as_such(look):
     order = rows.locator(".name").all_text_contents()
     assert sorted(order[1:3]) == ["L0.c.1", "L1.c.2"]  # those that are edited
     assert order[3] == "L1.c.4"
-    reasons, address = (named.locator(part).bounding_box() for part in (".reasons", ".name"))
+    reasons, address = (named.locator(part).bounding_box() for part in (".title", ".name"))
     assert reasons["y"] < address["y"]
 
 

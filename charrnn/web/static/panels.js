@@ -52,14 +52,13 @@ class UnitList {
     const rows = this.inOrder(data).map((u) => {
       const { name, interest, reasons } = data.units[u];
       const edits = data.source.edits.filter((edit) => isOf(edit, name));
-      const row = this.row(u, name, interest.toFixed(2), interest / best, [...reasons, ...edits.map(editInWords)].join(", "));
-      row.classList.toggle("named", reasons.length > 0);
-      return row;
+      const more = [...reasons.slice(1), ...edits.map(editInWords)].join(", ");
+      return this.row(u, name, interest.toFixed(2), interest / best, reasons[0] ?? "", more);
     });
     const measures = [
-      this.row(SURPRISAL, "surprisal", "bits", 0, `how unexpected each ${data.noun} was`),
-      this.row(SALIENCY, "saliency", "", 0, "what mattered for the character at the cursor"),
-      this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, `how much of each ${data.noun}'s probability came from them`),
+      this.row(SURPRISAL, "surprisal", "bits", 0, "", `how unexpected each ${data.noun} was`),
+      this.row(SALIENCY, "saliency", "", 0, "", "what mattered for the character at the cursor"),
+      this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, "", `how much of each ${data.noun}'s probability came from them`),
     ];
     this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];
     const { children } = this.box;
@@ -75,13 +74,14 @@ class UnitList {
   }
 
   // The row of a unit. It is made once, and of the next text it shows what is different: most of a key's time went here.
-  row(unit, name, figure, part, reasons) {
+  row(unit, name, figure, part, title, more) {
     const row = this.made.get(name) ?? this.make(name);
-    const [, track, number, hint] = row.children;
+    const [, track, number, first, rest] = row.children;
     const width = `${(100 * part).toFixed(1)}%`;
     if (track.firstChild.style.width !== width) track.firstChild.style.width = width;
     if (number.textContent !== figure) number.textContent = figure;
-    if (hint.textContent !== reasons) hint.textContent = reasons;
+    if (first.textContent !== title) first.textContent = title;
+    if (rest.textContent !== more) rest.textContent = more;
     row.id = `unit-${unit}`;
     row.dataset.unit = unit;
     return row;
@@ -94,18 +94,19 @@ class UnitList {
       element("span", { className: "name", textContent: name }),
       element("span", { className: "track", ariaHidden: "true" }, element("i")),
       element("span", { className: "figure" }),
+      element("span", { className: "title" }),
       element("span", { className: "reasons" }),
     );
     this.made.set(name, row);
     return row;
   }
 
-  // Show the units whose names or reasons contain all words of the search.
+  // Show the units whose addresses or names contain all words of the search.
   filter() {
     const words = this.field.value.toLowerCase().split(/\s+/).filter(Boolean);
     const shows = (row) => {
-      const [name, , , reasons] = Array.from(row.children, ({ textContent }) => textContent);
-      const text = `${name} ${reasons}`.toLowerCase();
+      const [name, , , title, more] = Array.from(row.children, ({ textContent }) => textContent);
+      const text = `${name} ${title} ${more}`.toLowerCase();
       return words.every((word) => text.includes(word));
     };
     this.shown = [];

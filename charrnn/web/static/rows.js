@@ -144,7 +144,7 @@ class Rows {
       title: about.title,
       source: {
         ...{ cell: about.cell, fingerprint: about.fingerprint, edits },
-        ...{ states: about.states, sigmoids: about.sigmoids, meanings: about.meanings },
+        ...{ states: about.states, size: about.numLayers * about.hidden, sigmoids: about.sigmoids, meanings: about.meanings },
       },
       origin: null,
       ...this.text(),

@@ -28,7 +28,7 @@ function ofUnit(data, unit, below, above) {
   const { noun, source } = data;
   const { name, what, layer } = unit;
   const letter = letterOf(what);
-  const count = counted(data.units.filter((one) => one.what === what).length);
+  const count = counted(source.size);
   const asItWas = `as it was right after this ${noun}${what.includes("<") ? ", reading backwards" : ""}`;
   const isGate = !source.states.includes(what);
   const meaning = source.meanings[letter];
