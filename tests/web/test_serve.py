@@ -577,7 +577,7 @@ def test_a_place_that_cannot_be_explained_is_refused(tiny_model, request_):
 def test_only_the_served_page_has_the_live_part_and_may_ask_its_server(tiny_model):
     data = page_data([tiny_model.read("def a", top=1)], [Unit(0, "c", 1)], title="")
     plain, served = page_html(data), live(tiny_model).page()
-    for part in ("class Live", 'id="live-text"', "#live-text"):
+    for part in ("class Live", 'id="live-text"', ".compared {"):
         assert part in served
         assert part not in plain
     assert "connect-src 'none'" in page_policy()

@@ -489,8 +489,12 @@ class Live {
   // Until there is a comparison for the current settings, the last one is marked as outdated.
   compareAnew() {
     if (this.edits.text === "") return;
-    for (const pair of this.pairs) pair.wait(this.isSet ? UPDATING : "Outdated: a setting is out of range.");
+    this.outdate();
     this.comparing.ask();
+  }
+
+  outdate() {
+    for (const pair of this.pairs) pair.wait(this.isSet ? UPDATING : "Outdated: a setting is out of range.");
   }
 
   // With edited units: the continuation without and with the edits, from the same random numbers; then with the next seed.
@@ -503,7 +507,7 @@ class Live {
       await pair.make({ ...request, seed: request.seed + k }, this.unknown);
       if (this.edits.text === "") return;
       $("live-compare").hidden = false;
-      if (this.comparing.isWanted) return this.pairs.forEach((one) => one.wait(UPDATING)); // a setting changed meanwhile
+      if (this.comparing.isWanted) return this.outdate(); // a setting changed meanwhile
     }
   }
 

@@ -37,7 +37,7 @@ function showText(data) {
   for (const unit of data.units) unit.full = page.scales?.get(unit.name) ?? unit.scale;
   $("trouble").hidden = true;
   $("main").hidden = false;
-  describe(data);
+  summarize(data);
   page.view.set(data);
   $("place").max = data.length - 1;
   page.unit = placeOf(data, name) ?? placeOf(data, data.first) ?? 0;
@@ -51,6 +51,7 @@ function showText(data) {
 function showRest() {
   const { data } = page;
   page.isUnsettled = false;
+  describe(data);
   page.list.set(data);
   page.map.set(data);
   page.gates.set(data);
@@ -63,12 +64,17 @@ function showRest() {
   page.search.set();
 }
 
-function describe(data) {
-  frame();
+// Which text it is, and what it costs.
+function summarize(data) {
   document.title = `${data.title} – charrnn`;
   $("title").textContent = data.title;
   const edits = data.source.edits.length ? ` · ${data.source.edits.map(editInWords).join(", ")}` : "";
   fill($("summary"), `${ofText(data)} · `, ["cell", data.source.cell], ...bitsOf(data), edits);
+}
+
+function describe(data) {
+  frame();
+  summarize(data);
   const hasNames = data.units.some(({ reasons }) => reasons.length);
   fill($("units-order"), "Sorted by ", ["interest", "interest"], hasNames ? ", those with names first." : ".");
   listWords(data);
@@ -124,7 +130,7 @@ function go(t, reveal = false) {
   page.view.point(page.at, reveal);
   look();
   page.why.look();
-  page.lines.later();
+  if (!page.isUnsettled) page.lines.later();
   const slider = $("place");
   slider.value = page.at;
   slider.setAttribute("aria-valuetext", inWords(page.at));
