@@ -150,7 +150,7 @@ def export(
         typer.Argument(
             metavar="FILE",
             help="Its ending decides what is written: .safetensors (an exact model), .c (a program in C), .h (a header "
-            "in C), .html (a page with the model inside), .onnx (a step in ONNX), none (a folder for a hub).",
+            "in C), .html (a page with the model inside), .onnx (a step in ONNX), none or a slash (a folder for a hub).",
         ),
     ],
     *,
