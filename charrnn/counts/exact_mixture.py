@@ -31,6 +31,8 @@ ONE = 1 << ODDS_BITS
 """The probability 1."""
 LEAST = math.ceil(1e-6 * ONE)
 """Lower bound of the probabilities whose logarithms are features."""
+LARGEST = float(1 << 20)
+"""The largest coefficient of the weight: beyond it, one of the two predictions counts alone."""
 CODE_BITS = 30
 """Bits of the entries of the two tables whose products are the values of codes."""
 
@@ -101,7 +103,8 @@ class ExactMixture:
     """
 
     def __init__(self, table: CountTable, w: tuple[float, ...]) -> None:
-        self._table, self._w = IntegerTable.of(table), rounded(w, FACTOR)[:, None]
+        self._table = IntegerTable.of(table)
+        self._w = rounded(np.clip(w, -LARGEST, LARGEST), FACTOR)[:, None]
 
     def mix(self, logits: npt.NDArray[Any], nodes: Nodes) -> tuple[Float64, Float64]:
         """How likely each symbol is, and how much of it comes from the counts.

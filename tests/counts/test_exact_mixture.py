@@ -87,6 +87,14 @@ def test_the_numbers_are_those_of_every_machine():
     assert zlib.crc32(both.astype("<i8").tobytes()) == 9174357
 
 
+def test_any_coefficients_give_a_weight_from_0_to_1(counts):
+    logits, nodes = np.zeros(len(LETTERS)), counts.table.start()
+    for w in (1e308, -1e308):
+        p, added = Counts(counts.table, (w, -w, w, w, w, -w)).exact.mix(logits, nodes)
+        assert (p > 0).all()
+        assert (added <= p).all()
+
+
 def test_counts_whose_values_are_too_large_are_refused():
     table = CountTable(
         2, 2, np.array([0, 1, 0], np.uint8), np.full(3, 9, np.uint16), np.array([2, 1], np.uint8)
