@@ -317,7 +317,8 @@ class Live {
   async settle() {
     const { data } = page;
     const text = this.shown.slice(this.skipped);
-    if (text) data.gates = await gatesOf({ text, ...this.predictor });
+    if (!text) return; // it has been cleared
+    data.gates = await gatesOf({ text, ...this.predictor });
     if (data === page.data) showRest();
   }
 
