@@ -115,7 +115,7 @@ RTRL = {
     "kernel": "loop",
 }
 """The settings that a gradient forward in time needs; where they are left open, they are so."""
-RTRL_DEFAULTS = {"hidden_size": 32, "learning_rate": 5e-4, "threads": 1}
+RTRL_DEFAULTS = {"hidden_size": 32, "learning_rate": 1e-3, "threads": 1}
 """Other settings where the gradient is computed forward in time, and they are left open."""
 BEAM, BEAM_OF_DRAWS = 512, 128
 """Beam width for the most likely infillings and for draws, which need fewer hypotheses to be as good."""

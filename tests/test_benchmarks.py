@@ -129,3 +129,32 @@ def test_the_benchmark_of_gpus_runs_on_a_processor_too(tmp_path, monkeypatch, ca
         assert row["characters_per_second"] * row["seconds_for_all"] == pytest.approx(2000)
     printed = capsys.readouterr().out
     assert all(f"\n{part} (" in printed for part in parts)
+
+
+def test_the_benchmark_of_rtrl_prints_a_row_for_each_network(monkeypatch, tmp_path, capsys):
+    module = loaded("rtrl", monkeypatch)
+    for name, value in (("UNITS", (2, 4)), ("LENGTHS", (5, 9)), ("CHUNK", 6), ("TRIALS", 1)):
+        monkeypatch.setattr(module, name, value)
+    module.main(["units", "length", "--out", str(tmp_path / "made.json")])
+    made = json.loads((tmp_path / "made.json").read_text())
+    assert [(row["units"], row["length"]) for row in made["units"]] == [(2, 6), (4, 6)] * 2
+    grown = [row["bptt kB"] / row["rtrl kB"] for row in made["length"]]
+    assert grown[0] < grown[1]  # one grows with the text, the other does not
+    assert "| lstm | 4 | 6 |" in capsys.readouterr().out
+
+
+def test_a_gradient_all_the_way_back_is_that_of_rtrl_and_a_cut_one_is_not(monkeypatch):
+    module = loaded("rtrl", monkeypatch)
+    monkeypatch.setattr(module, "RATE", 0.0)  # no weight moves
+    ids = module.random_ids(12)
+
+    def gradients(learned):
+        network = module.Network("gru", 5)
+        made = learned(network)
+        return [(cost, network.gradient.vector.copy()) for cost in made][-1]
+
+    cost, vector = gradients(lambda n: module.learned_forwards(n, ids))
+    for cut, same in ((12, True), (3, False)):
+        other, cut_vector = gradients(lambda n, cut=cut: module.learned_back(n, ids, cut))
+        assert other == pytest.approx(cost, rel=1e-5)
+        assert np.allclose(vector, cut_vector, atol=1e-6) == same

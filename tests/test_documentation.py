@@ -263,6 +263,8 @@ def shortened(line):
     line = line.replace(" --length 5000", " --length 1500")
     line = re.sub(r" --length \d+(?= .*--best-of)", " --length 40", line)
     line = line.replace(" --max-chars 100000", " --max-chars 10000")
+    if "--gradient rtrl" in line:  # of one stream
+        return re.sub(r" --minutes [\d.]+", " --steps 2 --max-chars 3000", line)
     if "--resume" in line:
         return re.sub(r" --minutes [\d.]+", " --steps 5", line)
     pattern = r"(charrnn (?:train|compare) )((?:(?!\||;|&&| >).)*[^\s|;&>])"

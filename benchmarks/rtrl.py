@@ -1,0 +1,267 @@
+"""Learning forward in time beside backpropagation through time, by `python benchmarks/rtrl.py [PART ...] [--svg FILE]`.
+
+    units        the time of a character and the memory of both, for networks of 4 to 64 units
+    length       the same for texts of 16 to 4,096 characters that are learned from as a whole
+    truncation   what is learned if the gradient reaches 1, 2, 4 ... 64 characters back, with an update at every
+                 character, beside all the way: in a text whose lines repeat their first letter after DELAY characters,
+                 and in the text that --text names
+
+Both are charrnn's own in NumPy, on one thread. Times are of the processor, the least of three, taken in turns; memory is
+the peak of what NumPy allocates, beside the weights. Adam's learning rate is RATE in all of the last part.
+"""
+
+import argparse
+import itertools
+import json
+import time
+import tracemalloc
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from charrnn.config import ModelConfig
+from charrnn.network.backward import Parameters, backward, read
+from charrnn.network.rtrl import Sensitivities
+from charrnn.network.untrained import untrained_weights
+from charrnn.numerics import softmax
+
+CELLS = ("elman", "lstm")
+SYMBOLS, EMBEDDING = 32, 16
+UNITS, LENGTHS = (4, 8, 16, 32, 64), (16, 64, 256, 1024, 4096)
+CHUNK, LENGTH_UNITS = 64, 16
+"""The characters of the first part, and the units of the second."""
+TRIALS = 3
+CUTS = (1, 2, 4, 8, 16, 32, 64)
+DELAY, LEARNED, LEARNING_UNITS = 8, 10_000, 16
+RATE, BETAS, LEAST = 0.003, (0.9, 0.99), 1e-8
+LETTERS = "abcd"
+
+
+class Network:
+    """An untrained network of one layer, and the state before any character."""
+
+    def __init__(self, cell: str, units: int, symbols: int = SYMBOLS) -> None:
+        self.config = ModelConfig(
+            cell=cell, vocab_size=symbols, embedding_size=EMBEDDING, hidden_size=units
+        )
+        self.weights = Parameters(self.config)
+        self.weights.copy_from(untrained_weights(self.config, None, 1))
+        self.gradient = Parameters(self.config)
+        self.start = tuple(np.zeros(units, np.float32) for _ in self.weights.cell.states)
+
+    def back(self, ids: Any, state: Any, *, last_only: bool = False) -> tuple[Any, float]:
+        """Read characters, (T + 1,), and take the gradient back through them; the state after the first, and a cost."""
+        T = len(ids) - 1
+        reading = read(self.weights, ids[:-1], (state,), (self.start,), np.zeros(T, np.bool_))
+        y = softmax(reading.logits)
+        cost = -float(np.log(y[-1, ids[-1]]))
+        y[np.arange(T), ids[1:]] -= 1
+        if last_only:
+            y[:-1] = 0
+        backward(self.weights, reading, y, self.gradient)
+        return reading.traces[0][0].after, cost
+
+
+def random_ids(length: int) -> Any:
+    """Characters, all equally likely."""
+    return np.random.default_rng(0).integers(SYMBOLS, size=length + 1)
+
+
+def forwards(network: Network, ids: Any) -> None:
+    """Learn from characters forward in time, without an update."""
+    sensitivities, state = Sensitivities(network.config, network.weights), network.start
+    for symbol, target in itertools.pairwise(ids.tolist()):
+        state = sensitivities.advance(symbol, state)
+        sensitivities.learn(state, target, network.gradient)
+
+
+def measured(ways: dict[str, Callable[[], object]]) -> dict[str, tuple[float, int]]:
+    """The seconds on the processor of each way, the least of TRIALS in turns, and the peak of its memory in bytes."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(TRIALS):
+        for name, way in ways.items():
+            began = time.process_time()
+            way()
+            times[name].append(time.process_time() - began)
+    peaks = {}
+    for name, way in ways.items():
+        tracemalloc.start()
+        way()
+        peaks[name] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return {name: (min(times[name]), peaks[name]) for name in ways}
+
+
+def costs(sizes: Sequence[tuple[int, int]]) -> Iterator[dict[str, Any]]:
+    """The costs of both for networks of some units on texts of some length."""
+    for cell, (units, length) in itertools.product(CELLS, sizes):
+        network, ids = Network(cell, units), random_ids(length)
+        ways = {
+            "rtrl": lambda network=network, ids=ids: forwards(network, ids),
+            "bptt": lambda network=network, ids=ids: network.back(ids, network.start),
+        }
+        row: dict[str, Any] = {"cell": cell, "units": units, "length": length}
+        for name, (seconds, peak) in measured(ways).items():
+            row |= {f"{name} µs/char": 1e6 * seconds / length, f"{name} kB": peak / 1e3}
+        yield row
+
+
+def units() -> Iterator[dict[str, Any]]:
+    """The costs against the number of units."""
+    return costs([(number, CHUNK) for number in UNITS])
+
+
+def length() -> Iterator[dict[str, Any]]:
+    """The costs against the length of the text."""
+    return costs([(LENGTH_UNITS, number) for number in LENGTHS])
+
+
+# --- truncation -----------------------------------------------------------------------------------
+
+
+class Adam:
+    """Adam on all weights of a network."""
+
+    def __init__(self, network: Network) -> None:
+        self.network, self.steps = network, 0
+        self.mean, self.square = (np.zeros_like(network.weights.vector) for _ in range(2))
+
+    def step(self) -> None:
+        """Move the weights against the gradient."""
+        self.steps += 1
+        gradient = self.network.gradient.vector
+        self.mean += (1 - BETAS[0]) * (gradient - self.mean)
+        self.square += (1 - BETAS[1]) * (gradient * gradient - self.square)
+        mean, square = (
+            m / (1 - b**self.steps) for m, b in zip((self.mean, self.square), BETAS, strict=True)
+        )
+        self.network.weights.vector -= RATE * mean / (np.sqrt(square) + LEAST)
+
+
+def learned_forwards(network: Network, ids: Any) -> Iterator[float]:
+    """The cost of each character, in nats, before it is learned forward in time."""
+    adam, sensitivities = Adam(network), Sensitivities(network.config, network.weights)
+    state = network.start
+    for symbol, target in itertools.pairwise(ids.tolist()):
+        state = sensitivities.advance(symbol, state)
+        yield sensitivities.learn(state, target, network.gradient)
+        adam.step()
+
+
+def learned_back(network: Network, ids: Any, cut: int) -> Iterator[float]:
+    """The same with a gradient that goes `cut` characters back, from each character anew (Williams and Peng 1990)."""
+    adam, state, window = Adam(network), network.start, deque(ids[:1].tolist(), cut + 1)
+    for symbol in ids[1:].tolist():
+        window.append(symbol)
+        after, cost = network.back(np.array(window), state, last_only=True)
+        yield cost
+        adam.step()
+        if len(window) > cut:  # the first is dropped next
+            state = after
+
+
+def delayed(count: int) -> str:
+    """Lines of a letter, DELAY dots, and the letter again."""
+    letters = np.random.default_rng(2).choice(list(LETTERS), count)
+    return "".join(f"{letter}{'.' * DELAY}{letter}\n" for letter in letters)
+
+
+def truncation(text: str | None = None) -> Iterator[dict[str, Any]]:
+    """Bits per character of the second half of LEARNED characters, each before it was learned from."""
+    texts = {f"a letter again after {DELAY}": delayed(LEARNED // (DELAY + 3) + 1)}
+    if text:
+        texts[Path(text).stem] = Path(text).read_text(encoding="utf-8")
+    for (name, content), cell in itertools.product(texts.items(), CELLS):
+        symbols = sorted({*content[: LEARNED + 1]})
+        ids = np.array([symbols.index(c) for c in content[: LEARNED + 1]])
+        row: dict[str, Any] = {"text": name, "cell": cell}
+        for cut in CUTS:
+            network = Network(cell, LEARNING_UNITS, len(symbols))
+            row[str(cut)] = _bits(learned_back(network, ids, cut))
+        network = Network(cell, LEARNING_UNITS, len(symbols))
+        row["rtrl"] = _bits(learned_forwards(network, ids))
+        yield row
+
+
+def _bits(nats: Iterator[float]) -> float:
+    made = list(nats)
+    return float(np.mean(made[len(made) // 2 :]) / np.log(2))
+
+
+# --- what is printed and drawn --------------------------------------------------------------------
+
+
+PARTS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
+    "units": units,
+    "length": length,
+    "truncation": truncation,
+}
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Print rows with the same keys as a table of Markdown."""
+    print(f"| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}")
+    for row in rows:
+        cells = (f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row.values())
+        print(f"| {' | '.join(cells)} |", flush=True)
+    print()
+
+
+def draw(figures: dict[str, Sequence[dict[str, Any]]], file: Path) -> None:
+    """Draw time and memory of both against units, and memory against length."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "charrnn"
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    panels = (
+        ("units", "units", "µs/char", "time of a character, µs"),
+        ("units", "units", "kB", f"memory, kB ({CHUNK} characters)"),
+        ("length", "length", "kB", f"memory, kB ({LENGTH_UNITS} units)"),
+    )
+    for axes, (part, across, unit, title) in zip(figure.subplots(1, 3), panels, strict=True):
+        for (cell, color), (way, style) in itertools.product(
+            zip(CELLS, ("tab:blue", "tab:orange"), strict=True), (("rtrl", "-"), ("bptt", "--"))
+        ):
+            rows = [row for row in figures[part] if row["cell"] == cell]
+            values = [row[f"{way} {unit}"] for row in rows]
+            axes.loglog(
+                [r[across] for r in rows], values, style, color=color, label=f"{cell}, {way}"
+            )
+        axes.set_title(title, fontsize="medium")
+        axes.set_xlabel(across if across == "units" else "characters")
+        axes.set_xticks([row[across] for row in rows], [str(row[across]) for row in rows])
+        axes.minorticks_off()
+    figure.axes[0].legend(frameon=False, fontsize="small")
+    figure.savefig(file, metadata={"Date": None})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and draw."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "parts", nargs="*", choices=[*PARTS, []], help="what to measure; by default all"
+    )
+    parser.add_argument("--text", help="a text to learn from, beside the made one")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    parser.add_argument("--svg", type=Path, help="draw the figures of units and length")
+    asked = parser.parse_args(arguments)
+    figures = {}
+    with threadpool_limits(1, "blas"):
+        for part in asked.parts or PARTS:
+            print(f"{part}\n")
+            rows = PARTS[part](asked.text) if part == "truncation" else PARTS[part]()
+            figures[part] = list(rows)
+            print_table(figures[part])
+    if asked.out:
+        asked.out.write_text(json.dumps(figures, indent=1))
+    if asked.svg:
+        draw(figures, asked.svg)
+
+
+if __name__ == "__main__":
+    main()
