@@ -264,7 +264,11 @@ def shortened(line):
     line = re.sub(r" --length \d+(?= .*--best-of)", " --length 40", line)
     line = line.replace(" --max-chars 100000", " --max-chars 10000")
     if "--gradient rtrl" in line:  # of one stream
-        return re.sub(r" --minutes [\d.]+", " --steps 2 --max-chars 3000", line)
+        line = re.sub(r"(?<= -c \d)000\b", "00", line)
+        line = re.sub(r"--hidden-size \d+ ", "", line)
+        small = "" if "--resume" in line else " --hidden-size 4 --embedding-size 4"
+        line = re.sub(r" --minutes [\d.]+", " --steps 2 --max-chars 300 --sequence-length 8", line)
+        return line.replace("--gradient rtrl", f"--gradient rtrl{small}")
     if "--resume" in line:
         return re.sub(r" --minutes [\d.]+", " --steps 5", line)
     pattern = r"(charrnn (?:train|compare) )((?:(?!\||;|&&| >).)*[^\s|;&>])"
