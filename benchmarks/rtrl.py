@@ -36,7 +36,7 @@ CHUNK, LENGTH_UNITS = 64, 16
 """The characters of the first part, and the units of the second."""
 TRIALS = 3
 CUTS = (1, 2, 4, 8, 16, 32, 64)
-DELAY, LEARNED, LEARNING_UNITS = 8, 10_000, 16
+DELAY, LEARNED, LEARNING_UNITS = 4, 6_000, 16
 RATE, BETAS, LEAST = 0.003, (0.9, 0.99), 1e-8
 LETTERS = "abcd"
 
@@ -202,13 +202,17 @@ PARTS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
 }
 
 
-def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Print rows with the same keys as a table of Markdown."""
-    print(f"| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}")
+def printed(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the same keys, each printed as it comes in a table of Markdown."""
+    made: list[dict[str, Any]] = []
     for row in rows:
+        if not made:
+            print(f"| {' | '.join(row)} |\n|{'---|' * len(row)}", flush=True)
+        made.append(row)
         cells = (f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row.values())
         print(f"| {' | '.join(cells)} |", flush=True)
     print()
+    return made
 
 
 def draw(figures: dict[str, Sequence[dict[str, Any]]], file: Path) -> None:
@@ -255,8 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for part in asked.parts or PARTS:
             print(f"{part}\n")
             rows = PARTS[part](asked.text) if part == "truncation" else PARTS[part]()
-            figures[part] = list(rows)
-            print_table(figures[part])
+            figures[part] = printed(rows)
     if asked.out:
         asked.out.write_text(json.dumps(figures, indent=1))
     if asked.svg:
