@@ -57,8 +57,8 @@ class TorchOps:
 
     @staticmethod
     def softplus(x: Tensor) -> Tensor:
-        """-log σ(-x); torch's own softplus leaves out the small part of a large x."""
-        return -functional.logsigmoid(-x)
+        """Log(1 + exp(x)), up to where float64 has no place for the 1."""
+        return functional.softplus(x, threshold=40)
 
     @staticmethod
     def state(name: str, x: Tensor) -> Tensor:  # noqa: ARG004 (for editors)

@@ -51,8 +51,24 @@ def in_rounds(keep: Tensor, add: Tensor, first: Tensor) -> Tensor:
     return made
 
 
-def _way(x: Tensor) -> Any:
-    return in_turn if x.device.type == "cpu" else in_rounds
+def _backwards_in_turn(keep: Tensor, gradient: Tensor) -> Tensor:
+    """d_t = keep_(t+1) ⊙ d_(t+1) + gradient_t, by one step after another."""
+    made = torch.empty_like(gradient)
+    made[-1] = gradient[-1]
+    for t in reversed(range(len(made) - 1)):
+        torch.addcmul(gradient[t], keep[t + 1], made[t + 1], out=made[t])
+    return made
+
+
+def _backwards_in_rounds(keep: Tensor, gradient: Tensor) -> Tensor:
+    """The same by a parallel scan."""
+    later = torch.cat((torch.zeros_like(keep[:1]), keep[1:].flip(0)))
+    return in_rounds(later, gradient.flip(0), torch.zeros_like(keep[0])).flip(0)
+
+
+def _is_in_turn(x: Tensor) -> bool:
+    """Whether one step after another is faster."""
+    return x.device.type == "cpu"
 
 
 class _Scan(torch.autograd.Function):
@@ -61,7 +77,7 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, keep: Tensor, add: Tensor, first: Tensor) -> Tensor:
         """H after each step."""
-        made: Tensor = _way(add)(keep, add, first)
+        made: Tensor = (in_turn if _is_in_turn(add) else in_rounds)(keep, add, first)
         ctx.save_for_backward(keep, made, first)
         return made
 
@@ -69,8 +85,9 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         """The gradients of keep, add and first."""
         keep, made, first = ctx.saved_tensors
-        # in the order of the recurrence, which is that of time backwards
-        later = torch.cat((torch.zeros_like(keep[:1]), keep[1:].flip(0)))
-        d_add = _way(keep)(later, gradient.flip(0), torch.zeros_like(first)).flip(0)
-        d_keep = d_add * torch.cat((first[None], made[:-1]))
+        backwards = _backwards_in_turn if _is_in_turn(made) else _backwards_in_rounds
+        d_add = backwards(keep, gradient)
+        d_keep = torch.empty_like(keep)
+        torch.mul(d_add[0], first, out=d_keep[0])
+        torch.mul(d_add[1:], made[:-1], out=d_keep[1:])
         return d_keep, d_add, keep[0] * d_add[0]

@@ -34,9 +34,9 @@ def test_a_scan_in_rounds_and_one_step_after_another_are_the_recurrence(length):
         torch.testing.assert_close(way(keep, add, first), torch.stack(expected))
 
 
-@pytest.mark.parametrize("way", [in_turn, in_rounds])
-def test_the_gradient_of_a_scan_is_that_of_its_steps(way, monkeypatch):
-    monkeypatch.setattr("charrnn.training.scan._way", lambda _: way)
+@pytest.mark.parametrize("is_in_turn", [True, False])
+def test_the_gradient_of_a_scan_is_that_of_its_steps(is_in_turn, monkeypatch):
+    monkeypatch.setattr("charrnn.training.scan._is_in_turn", lambda _: is_in_turn)
     torch.manual_seed(1)
     keep, add = (torch.rand(6, 2, 3, dtype=torch.float64).requires_grad_() for _ in range(2))
     first = torch.randn(2, 3, dtype=torch.float64).requires_grad_()

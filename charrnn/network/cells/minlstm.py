@@ -43,11 +43,9 @@ def own_shapes(E: int, H: int, V: int) -> Shapes:
     return {"weight_ih": (3 * H, E), "bias_ih": (3 * H,)}
 
 
-def gates_of(x: Array, ops: Ops) -> Blocks:
-    """The gates i, f, g, k, (..., H) each, of x (..., 3H)."""
-    i, f, g = ops.split(x, 3)
-    k = ops.sigmoid(ops.softplus(-1 * i) - ops.softplus(-1 * f))
-    return ops.sigmoid(i), ops.sigmoid(f), positive(g, ops), k
+def kept(i: Array, f: Array, ops: Ops) -> Array:
+    """The gate k, of the sums of the gates i and f."""
+    return ops.sigmoid(ops.softplus(-1 * i) - ops.softplus(-1 * f))
 
 
 def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
@@ -63,14 +61,17 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
         The next h, and the gates i, f, g, k, each (N, H).
     """
     (h,) = state
-    i, f, g, k = gates_of(x, ops)
+    i, f, g = ops.split(x, 3)
+    k = kept(i, f, ops)
+    i, f, g = ops.sigmoid(i), ops.sigmoid(f), positive(g, ops)
     h = ops.state("h", ops.addcmul(g, k, h - g))
     return (h,), (i, f, g, k)
 
 
 def parallel(x: Array, state: State, weights: Weights, ops: TimeOps) -> tuple[Array, State]:
     """All time steps of a chunk; see `Cell.parallel`."""
-    _, _, g, k = gates_of(x, ops)
+    i, f, g = ops.split(x, 3)
+    k, g = kept(i, f, ops), positive(g, ops)
     h = ops.scan(k, g - k * g, state[0])
     return h, (h[-1],)
 
@@ -78,9 +79,9 @@ def parallel(x: Array, state: State, weights: Weights, ops: TimeOps) -> tuple[Ar
 def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOps) -> Gradient:
     """The step backwards; see `Cell.backward`."""
     (dh,), ((h,), _, (i, f, g, k)) = d_after, trace
-    kept = dh * k
+    stays = dh * k
     e = ops.dsigmoid(dh * (h - g), k)
-    return Gradient(x=(e * (i - 1), e * (1 - f), d_positive(dh - kept, g, ops)), state=(kept,))
+    return Gradient(x=(e * (i - 1), e * (1 - f), d_positive(dh - stays, g, ops)), state=(stays,))
 
 
 CELL = Cell(
