@@ -72,38 +72,42 @@ class _Unrolled(torch.autograd.Function):
         weight = weights["weight_hh"].to(dtype)  # (H, B·H)
         state = tuple(rest[len(names) :])
         full = torch.promote_types(dtype, torch.float32)
-        # h before each step, and after the last
-        T = len(x) if rows is None else len(rows)
+        # h before each step, and after the last; or all that the weight is multiplied by before each step
+        T, alone = len(x) if rows is None else len(rows), cell.fed == (0,)
         kept = torch.empty(T + 1, *state[0].shape, dtype=dtype, device=x.device)
+        fed = kept[:-1] if alone else kept.new_empty(T, len(state[0]), len(weight))
         traces = []
         weights["weight_hh"] = weight
         low = dtype == torch.bfloat16
         precision = autocast(x.device, "bfloat16") if low else without_autocast(x.device)
         with precision, torch.inference_mode():
-            for x_t, slot in zip(inputs.steps(x, rows, full), kept.unbind(), strict=False):
-                slot.copy_(state[0])
+            slots = kept.unbind()
+            for t, x_t in enumerate(inputs.steps(x, rows, full)):
+                slots[t].copy_(state[0])
+                if not alone:
+                    torch.cat([state[k].to(dtype) for k in cell.fed], -1, out=fed[t])
                 after, gates = cell.step(x_t, state, weights, TorchGradientOps)
                 if keep:
                     traces.append(StepTrace(state, after, gates))
                 state = after
             kept[-1].copy_(state[0])
         ctx.cell, ctx.names, ctx.weights, ctx.traces = cell, names, weights, traces
-        ctx.weight, ctx.kept, ctx.rows, ctx.num_inputs = weight, kept, rows, len(x)
+        ctx.weight, ctx.fed, ctx.rows, ctx.num_inputs = weight, fed, rows, len(x)
         return kept[1:], *(s.clone() for s in state)  # what the traces hold must not be in it
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """The gradients of all that `forward` was given, in its order."""
-        cell, weights, kept = ctx.cell, ctx.weights, ctx.kept
-        T, N, width = len(kept) - 1, kept.shape[1], ctx.weight.shape[1]
-        dx = torch.empty(T, N, width, dtype=kept.dtype, device=kept.device)
+        cell, weights, fed = ctx.cell, ctx.weights, ctx.fed
+        T, N, width = *fed.shape[:2], ctx.weight.shape[1]
+        dx = torch.empty(T, N, width, dtype=fed.dtype, device=fed.device)
         products = (
             torch.empty_like(dx) if not cell.folds_bias else dx
         )  # the gradient of h · weight_hh
         outputs, (dh, *others) = gradients[0].unbind(), gradients[1:]
         totals = {name: torch.zeros_like(dh) for name in cell.vectors}
         weight = ctx.weight.t().contiguous()  # (B·H, H)
-        with without_autocast(kept.device), torch.inference_mode():
+        with without_autocast(fed.device), torch.inference_mode():
             slots, product_slots = dx.unbind(), products.unbind()
             for t in reversed(range(T)):
                 d_after = (dh + outputs[t], *others)
@@ -113,14 +117,17 @@ class _Unrolled(torch.autograd.Function):
                     product_slots[t].copy_(_side_by_side(step.product))
                 for name, factors in step.vectors.items():
                     totals[name].addcmul_(*factors)
-                own, *others = step.state
-                through = product_slots[t] @ weight
-                dh = through.to(dh.dtype) if own is None else own + through
-        d_weights = {"weight_hh": product_over_time(kept[:-1], products)}
+                before = list(step.state)
+                parts = (product_slots[t] @ weight).chunk(len(cell.fed), -1)
+                for k, through in zip(cell.fed, parts, strict=True):
+                    own = before[k]
+                    before[k] = through.to(dh.dtype) if own is None else own + through
+                dh, *others = before
+        d_weights = {"weight_hh": product_over_time(fed, products)}
         if not cell.folds_bias:
             d_weights["bias_hh"] = products.sum((0, 1), dtype=dh.dtype)
         d_weights |= {name: total.sum(0) for name, total in totals.items()}
-        ctx.kept = ctx.weights = None
+        ctx.fed = ctx.weights = None
         states = (d.clone() for d in (dh, *others))
         dx = inputs.gradient(dx, ctx.rows, ctx.num_inputs)
         in_order = (d_weights[name] for name in ctx.names)

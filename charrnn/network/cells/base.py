@@ -189,6 +189,8 @@ class Cell:
 
     In that case `weight_hh` is (B·H, V), and the state that the step is given is the one array y, (N, V).
     """
+    fed: tuple[int, ...] = (0,)
+    """The places, among all that is carried, of what `weight_hh` is multiplied by."""
     window: tuple[str, ...] = ()
     """What is carried on behind the states, to be seen later, and is neither recorded nor edited."""
     for_settings: Callable[[Any], "Cell"] | None = None

@@ -24,7 +24,7 @@ and e start near 1/2, so that their shares add up to about 1. (With an LSTM's fo
 
 A gradient goes up one row where truncated backpropagation reaches so far: `--sequence-length` of several rows.
 
-Torch has no such kernel: training takes each step by itself, and torch differentiates it.
+Backwards as in the LSTM (lstm.py), with one more way: da_e = dc' ⊙ c^ ⊙ e ⊙ (1 - e), dc^ = dc' ⊙ e, dh^ = Vᵀ da.
 
 Source: A. Graves, S. Fernández and J. Schmidhuber, "Multi-dimensional Recurrent Neural Networks", ICANN 2007. Their
 layers read an image from all four corners; a text that is being written has but one. Their peepholes are left out.
@@ -33,7 +33,18 @@ layers read an image from all four corners; a text that is being written has but
 from functools import cache
 from typing import Any
 
-from charrnn.network.cells.base import Array, Blocks, Cell, Ops, Shapes, State, Weights
+from charrnn.network.cells.base import (
+    Array,
+    Blocks,
+    Cell,
+    Gradient,
+    GradientOps,
+    Ops,
+    Shapes,
+    State,
+    StepTrace,
+    Weights,
+)
 from charrnn.network.cells.lstm import CELL as LSTM
 
 ROW_LENGTH = 80
@@ -55,15 +66,27 @@ def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blo
         ops: the functions for these arrays.
 
     Returns:
-        The next h and c, and the window moved on; and the gates i, f, e, g, o, each (N, H).
+        The next h and c, and the window moved on; and the gates i, f, e, g, o, each (N, H); behind them tanh(c').
     """
     h, c, above, c_above = *state[:2], *state[-2:]
     a = x + ops.product(ops.joined(h, above), weights["weight_hh"])
     i, f, e, g, o = ops.split(a, 5)
     i, f, e, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.sigmoid(e), ops.tanh(g), ops.sigmoid(o)
     c = ops.state("c", ops.addcmul(ops.addcmul(f * c, e, c_above), i, g))
-    h = ops.state("h", o * ops.tanh(c))
-    return (h, c, *state[:-2]), (i, f, e, g, o)
+    shown = ops.tanh(c)
+    h = ops.state("h", o * shown)
+    return (h, c, *state[:-2]), (i, f, e, g, o, shown)
+
+
+def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOps) -> Gradient:
+    """The step backwards; see `Cell.backward`. What was moved on in the window moves back."""
+    (dh, dc, *window), (before, _, (i, f, e, g, o, shown)) = d_after, trace
+    dc = dc + ops.dtanh(dh * o, shown)
+    di, dg, do = ops.dsigmoid(dc * g, i), ops.dtanh(dc * i, g), ops.dsigmoid(dh * shown, o)
+    df, de = ops.dsigmoid(dc * before[1], f), ops.dsigmoid(dc * before[-1], e)
+    d_left, d_c, *further = window
+    state = (d_left, d_c + dc * f, *further, None, dc * e)
+    return Gradient(x=(di, df, de, dg, do), state=state)
 
 
 @cache
@@ -84,6 +107,8 @@ def with_row_length(row_length: int) -> Cell:
         memory_gate="f",
         num_blocks=5,
         step=step,
+        backward=backward,
+        fed=(0, -2),
         own_shapes=own_shapes,
         for_settings=for_settings,
     )
