@@ -99,7 +99,7 @@ class _Unrolled(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """The gradients of all that `forward` was given, in its order."""
         cell, weights, fed = ctx.cell, ctx.weights, ctx.fed
-        T, N, width = *fed.shape[:2], ctx.weight.shape[1]
+        (T, N), width = fed.shape[:2], ctx.weight.shape[1]
         dx = torch.empty(T, N, width, dtype=fed.dtype, device=fed.device)
         products = (
             torch.empty_like(dx) if not cell.folds_bias else dx
