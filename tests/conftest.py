@@ -25,6 +25,7 @@ os.environ["OMP_NUM_THREADS"] = (
 
 settings.register_profile(
     "tests",
+    max_examples=40,
     deadline=None,  # a busy machine is no defect
     suppress_health_check=[HealthCheck.too_slow],  # the same
     derandomize=True,  # every machine tries the same examples, at every run

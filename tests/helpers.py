@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from prepared import BRIEF, Server
 
 from charrnn.errors import OFF, CharrnnError
@@ -241,6 +242,12 @@ def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path],
             fill(folder)
             filled.touch()
     return folder
+
+
+def examples(number: int, **more: Any) -> settings:
+    """Hypothesis' settings for a test with this many examples in 100 of others, at least ten where there are so many."""
+    share = round(number * settings.default.max_examples / 100)
+    return settings(max_examples=max(min(number, 10), share), **more)
 
 
 def nearly(value: Any) -> Any:

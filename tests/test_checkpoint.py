@@ -13,8 +13,8 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from helpers import random_model
-from hypothesis import given, settings
+from helpers import examples, random_model
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -601,7 +601,7 @@ def test_any_bytes_are_refused(data, framed):
         parse(struct.pack("<Q", len(data)) + data if framed else data)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(data=st.data())
 def test_any_change_of_a_good_file_is_refused(data):
     start = data.draw(st.integers(0, len(GOOD)))
@@ -612,7 +612,7 @@ def test_any_change_of_a_good_file_is_refused(data):
             parse(changed)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(value=JSON, data=st.data())
 def test_any_other_value_in_a_header_is_refused_or_harmless(value, data):
     header = header_of(GOOD)
@@ -630,7 +630,7 @@ def test_any_other_value_in_a_header_is_refused_or_harmless(value, data):
     assert found.model.vocabulary.symbols.tolist() == SYMBOLS
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(value=JSON, data=st.data())
 def test_any_other_value_in_the_table_is_refused(value, data):
     table = table_of(GOOD)

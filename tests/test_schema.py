@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import Result, run_charrnn
-from hypothesis import HealthCheck, given, settings
+from helpers import Result, examples, run_charrnn
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -154,7 +154,7 @@ def test_the_files_without_an_edit_end_every_command_with_status_0(place, capsys
     assert {ends_well(name, capsys, place).status for name in COMMANDS} == {0}
 
 
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@examples(12, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_value_in_place_of_any_other_ends_every_command_in_one_line(place, capsys, data):
     edit_a_checkpoint(place, capsys, data)
@@ -162,7 +162,7 @@ def test_any_value_in_place_of_any_other_ends_every_command_in_one_line(place, c
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@examples(200, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_of_many_values_ends_every_command_in_one_line(place, capsys, data):
     edit_a_checkpoint(place, capsys, data)
@@ -314,7 +314,7 @@ def test_numbers_beyond_a_float_are_refused(place):
 # --- dumps ---
 
 
-@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@examples(30, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_value_in_a_dump_is_shown_or_refused_in_one_line(place, capsys, data):
     edit_a_dump(place, capsys, data)
@@ -322,7 +322,7 @@ def test_any_value_in_a_dump_is_shown_or_refused_in_one_line(place, capsys, data
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@examples(200, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_of_many_values_in_a_dump_is_shown_or_refused(place, capsys, data):
     edit_a_dump(place, capsys, data)

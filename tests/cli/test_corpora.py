@@ -33,6 +33,7 @@ def test_a_corpus_is_printed_as_it_is_read(capsys, tmp_path, monkeypatch):
 
 def test_a_text_is_printed_with_its_hidden_labels_if_they_are_wanted(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("charrnn.text.generated.nesting.NUM_LINES", 300)
     labeled = call_charrnn(capsys, "corpora", "nested", "--labels").out.splitlines()
     assert labeled == [f"{line}\t{depth}" for line, depth in GENERATORS["nested"].pairs(1)]
     other = call_charrnn(capsys, "corpora", "nested", "--seed", 7).out

@@ -172,7 +172,8 @@ def test_one_value_has_no_error():
     assert str(Spread.of([1.0, 3.0])) == "2.0000 ± 1.0000"
 
 
-def test_a_note_blames_no_option_that_was_not_given(here):
+def test_a_note_blames_no_option_that_was_not_given(here, monkeypatch):
+    monkeypatch.setattr("charrnn.text.opening.PYTHON_CHARS", 20_000)
     said = here("train", "python", *SMALL, "--steps", 1, "--no-baselines").err
     note = next(line for line in said.splitlines() if "--max-chars" in line)
     assert "stopped" not in note

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import make_text, random_model
+from helpers import examples, make_text, random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,7 +81,7 @@ CONTENTS = st.one_of(
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-@settings(deadline=None, max_examples=12)
+@examples(12)
 @given(content=CONTENTS)
 def test_any_bytes_come_back(model, content):
     packed = compress(model, content)
@@ -248,7 +248,7 @@ def packed_text(kind):
     return compress(MODELS[kind], LONGER)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(
     at=st.integers(0, 250),
     size=st.floats(1e-12, 10),

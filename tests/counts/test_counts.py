@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import make_text, random_model
-from hypothesis import given, settings
+from helpers import examples, make_text, random_model
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load as load_tensors
@@ -86,7 +86,7 @@ def test_all_counts_give_the_kneser_ney_model(order):
     st.integers(0, 30),
     st.booleans(),
 )
-@settings(max_examples=50)
+@examples(50)
 def test_every_distribution_sums_to_one(train, text, order, most, has_items):
     table = count(np.array(train), 6, order=order, most=most, end=0 if has_items else None)
     nodes = np.array([table.start(), *read(table, np.array(text, int))])

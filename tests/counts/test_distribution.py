@@ -3,8 +3,8 @@
 import dataclasses
 
 import numpy as np
-from helpers import random_model
-from hypothesis import given, settings
+from helpers import examples, random_model
+from hypothesis import given
 from hypothesis import strategies as st
 from variants import every_cell
 
@@ -79,7 +79,7 @@ def scored(model: MixedModel, ids: Ids) -> Float64:
 
 @every_cell
 @given(data=st.data())
-@settings(max_examples=4)
+@examples(4)
 def test_symbols_that_are_scored_one_by_one_are_parts_of_one_distribution(name, data):
     case = data.draw(cases(name))
     model, text = case.model, case.texts[:, 0]
@@ -97,7 +97,7 @@ def test_symbols_that_are_scored_one_by_one_are_parts_of_one_distribution(name, 
 
 
 @given(data=st.data(), cell=st.sampled_from(sorted(CELLS)))
-@settings(max_examples=8)
+@examples(8)
 def test_a_distribution_does_not_depend_on_what_follows(data, cell):
     case = data.draw(cases(cell, num_texts=2))
     model, (before, after) = case.model, np.array_split(case.texts, 2)

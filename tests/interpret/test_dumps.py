@@ -19,8 +19,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from helpers import CLEAN, call_charrnn, make_text, own_signals, program, random_model, typed
-from hypothesis import HealthCheck, given, settings
+from helpers import (
+    CLEAN,
+    call_charrnn,
+    examples,
+    make_text,
+    own_signals,
+    program,
+    random_model,
+    typed,
+)
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import charrnn
@@ -202,7 +211,7 @@ LEVELS = st.sampled_from(["char", "byte"])
 
 
 @pytest.mark.parametrize("ending", [*SEEN_AGAIN, ".csv", ".jsonl"])
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@examples(25, suppress_health_check=list(HealthCheck))
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9), level=LEVELS)
 def test_any_text_comes_back(ending, tmp_path, text, level):
     path = tmp_path / f"{level}{ending}"
@@ -597,7 +606,7 @@ def test_a_damaged_dump_is_refused_wherever_it_is_cut(ending, tmp_path, wording)
 
 
 @pytest.mark.parametrize("ending", SEEN_AGAIN)
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@examples(60, suppress_health_check=list(HealthCheck))
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_a_byte_that_changed_is_found_or_harmless(tmp_path, ending, place, value):
     """In a .safetensors file, which has no checksum, it may be harmless or change a value."""
@@ -991,7 +1000,7 @@ def test_a_signal_leaves_nothing_half_written(options, number, workplace, tmp_pa
 def test_the_size_of_a_large_dump_is_said_first(ending, options, see, tmp_path, monkeypatch):
     monkeypatch.setattr("charrnn.cli.visualize.dumps.LARGE", 1000)
     path = tmp_path / f"d{ending}"
-    said = see("tiny", typed(TEXT.replace("\0", "") * 300), "--dump", path, *options).err
+    said = see("tiny", typed(TEXT.replace("\0", "") * 100), "--dump", path, *options).err
     assert said.index("will take") < said.index("wrote")
     number, unit = re.search(r"will take ([\d.]+) (kB|MB) or more", said).groups()
     expected = float(number) * {"kB": 1e3, "MB": 1e6}[unit]

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from helpers import call_charrnn
-from hypothesis import given, settings
+from helpers import call_charrnn, examples
+from hypothesis import given
 from hypothesis import strategies as st
 from paints import code_of
 from rich.cells import cell_len
@@ -52,7 +52,7 @@ def bands(lines):
 
 
 @pytest.mark.parametrize("mode", MODES[1:])
-@settings(max_examples=60)
+@examples(60)
 @given(
     text=st.text(min_size=1, max_size=30),
     width=st.integers(1, 40),

@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from helpers import call_charrnn
-from hypothesis import given, settings
+from helpers import call_charrnn, examples
+from hypothesis import given
 from hypothesis import strategies as st
 from paints import backgrounds, codes_of, diverging_colors
 from recordings import (
@@ -158,7 +158,7 @@ def starts(scene, row, first):
 # --- the laws of the terminal hold in pictures ----------------------------------------------------
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(recording=recordings(0), width=WIDTHS)
 def test_every_symbol_has_its_own_cells_with_its_text_sign_and_value(recording, width):
     scene, colors, t = by_unit(recording), [hex_of(c) for c in diverging_colors()], 0
@@ -178,7 +178,7 @@ def test_every_symbol_has_its_own_cells_with_its_text_sign_and_value(recording, 
     assert t == len(recording.text)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(recording=recordings(3), width=WIDTHS, colored=st.booleans())
 def test_guesses_stand_under_their_symbol_and_the_one_that_came_is_underlined(
     recording, width, colored
@@ -200,7 +200,7 @@ def test_guesses_stand_under_their_symbol_and_the_one_that_came_is_underlined(
     assert t == len(recording.text)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(recording=recordings(0), width=WIDTHS, colored=st.booleans())
 def test_digits_say_what_the_colours_say(recording, width, colored):
     scene, t = by_unit(recording), 0
@@ -275,7 +275,7 @@ def cells_of(line):
     )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     text=st.text(st.sampled_from(SCRIPTS + "abcde"), min_size=1, max_size=25),
     width=st.integers(1, 40),
@@ -361,7 +361,7 @@ def harmless_elements(svg):
     return root
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(text=st.text(st.sampled_from(HOSTILE + FAMILY + FLAG + TONED) | st.characters(), min_size=1))
 def test_no_text_acts_in_an_svg(text):
     recording = make_recording(text, [0.5] * len(text))

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from helpers import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from paints import code_of, codes_of, escape
 from recordings import (
@@ -112,7 +113,7 @@ def levels_of(codes, ramp):
 
 
 @pytest.mark.parametrize("mode", ColorMode)
-@settings(max_examples=150)
+@examples(150)
 @given(recording=recordings(0), width=st.integers(1, 30))
 @example(recording=make_recording("a\x1b[31mb中\n\n", [0.5] * 10), width=3)
 def test_every_symbol_has_one_group_of_cells_with_its_value(mode, recording, width):
@@ -154,7 +155,7 @@ CLUSTERS = st.sampled_from(
 
 
 @pytest.mark.parametrize("mode", ColorMode)
-@settings(max_examples=100)
+@examples(100)
 @given(text=st.lists(CLUSTERS, min_size=1, max_size=8).map("".join), width=st.integers(1, 12))
 @example(text="abe\u0301", width=3)
 def test_no_line_breaks_a_grapheme_that_fits_it(mode, text, width):
@@ -171,7 +172,7 @@ def test_no_line_breaks_a_grapheme_that_fits_it(mode, text, width):
         assert not (fits and ends & set(inner))
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(recording=recordings(2), width=st.integers(1, 30), data=st.data())
 def test_a_text_in_parts_is_shown_as_the_whole_is(recording, width, data):
     mode = data.draw(st.sampled_from(list(ColorMode)))
@@ -209,7 +210,7 @@ def test_the_bytes_of_a_grapheme_belong_together():
 
 
 @pytest.mark.parametrize("mode", ColorMode)
-@settings(max_examples=100)
+@examples(100)
 @given(recording=recordings(3), width=st.integers(1, 30))
 def test_guesses_stand_under_their_symbol_and_the_one_that_came_is_marked(mode, recording, width):
     scene = by_unit(recording)

@@ -5,8 +5,8 @@ import random
 
 import numpy as np
 import pytest
-from helpers import random_model
-from hypothesis import given, settings
+from helpers import examples, random_model
+from hypothesis import given
 from hypothesis import strategies as st
 from sampling_models import LETTERS, make_model
 
@@ -281,7 +281,7 @@ STEPS = {
 }
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
 def test_every_step_can_be_taken_back_and_the_invariant_holds(steps):
     session = make_session("ab", length=12)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from helpers import examples
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from charrnn.config import CorpusConfig
@@ -166,7 +167,7 @@ def test_lone_surrogates_of_odd_encodings_are_refused(wording):
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 4, 5])
-@settings(max_examples=25)
+@examples(25)
 @given(text=st.text(st.sampled_from("a\r\né三\N{GIRL}"), min_size=2))
 @example(text=TEXT)
 def test_pieces_of_any_size_give_the_same_text(piece, text):

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import call_charrnn
-from hypothesis import given, settings
+from helpers import call_charrnn, examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import CorpusConfig
@@ -192,7 +192,7 @@ def test_parts_of_their_own_follow_the_training_text(tmp_path):
         assert_alike(*both(lambda *_: found, tmp_path / "cache", **how))
 
 
-@settings(max_examples=6)
+@examples(6)
 @given(
     content=st.lists(
         st.text(st.sampled_from("ab\r\né三\N{GIRL}\ufeff"), max_size=90), min_size=1, max_size=4
@@ -210,7 +210,7 @@ def test_any_text_is_cut_into_the_same_text(content, tmp_path_factory):
     shutil.rmtree(folder)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.text(st.characters(codec="utf-8"), max_size=300))
 def test_characters_are_counted_as_they_are(content):
     counts = np.zeros(CODE_POINTS, np.int64)

@@ -360,8 +360,9 @@ def test_a_form_names_each_date_by_itself(form):
 
 
 def test_half_of_the_brackets_are_balanced_whatever_their_number():
-    by_length = Counter((len(source), target) for source, target in some("brackets", 50_000))
-    totals = Counter(target for _, target in some("brackets", 50_000))
+    pairs = list(some("brackets", 50_000))
+    by_length = Counter((len(source), target) for source, target in pairs)
+    totals = Counter(target for _, target in pairs)
     assert totals == {"balanced": 25_000, "unbalanced": 25_000}
     assert {length for length, _ in by_length} == set(range(12, 25, 2))
     assert all(count > 1000 for count in by_length.values())

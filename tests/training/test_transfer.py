@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import call_charrnn, make_text, random_model
-from hypothesis import given, settings
+from helpers import call_charrnn, examples, make_text, random_model
+from hypothesis import given
 from hypothesis import strategies as st
 from trainers import make_corpus, make_trainer
 
@@ -26,7 +26,7 @@ from charrnn.training.metrics import load_rows
 from charrnn.training.trainer import Trainer
 from charrnn.training.transfer import extended
 
-FEWER = settings(max_examples=40)
+FEWER = examples(40)
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 BY_SYMBOL = {"embedding.weight": 0, "head.weight": 0, "head.bias": 0}
 """The weights that every network has for each symbol, and the axis along which the symbols lie."""

@@ -75,7 +75,7 @@ def look(visit, tmp_path):
         path = tmp_path / "page.html"
         path.write_text(page_html(data), encoding="utf-8")
         page = visit(path.as_uri())
-        page.evaluate("opened")
+        page.evaluate("opened.then(() => null)")
         return page
 
     return open_page

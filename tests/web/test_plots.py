@@ -58,7 +58,7 @@ def opening(window, heard, tmp_path_factory):
         path = folder / f"{next(numbers)}.html"
         path.write_text(html, encoding="utf-8")
         window.goto(path.as_uri())
-        window.evaluate("opened")
+        window.evaluate("opened.then(() => null)")
         return window
 
     yield open_page
