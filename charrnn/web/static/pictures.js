@@ -178,8 +178,11 @@ function pictureOfPairs() {
   const origin = { left: left - box.scrollLeft, top: top - box.scrollTop };
   const ramp = { low: "0 %", high: "100 %", colors: page.ramps.chance };
   const title = $("between-title").textContent;
+  const ends = pairs.tables.map(({ table }) => table.getBoundingClientRect());
+  const width = Math.max(...ends.map(({ right }) => right - origin.left)) + 2;
+  const height = Math.max(...ends.map(({ bottom }) => bottom - origin.top)) + 2;
   return {
-    ...{ name: title, about: title, ramp, words: [pairs.meaning], width: box.scrollWidth, height: box.scrollHeight },
+    ...{ name: title, about: title, ramp, words: [pairs.meaning], width, height },
     paint: (context) => pairs.tables.forEach(({ table }) => paintTable(context, table, origin)),
   };
 }
