@@ -76,13 +76,13 @@ function describe(data) {
   frame();
   summarize(data);
   const hasNames = data.units.some(({ reasons }) => reasons.length);
-  fill($("units-order"), "Sorted by ", ["interest", "interest"], hasNames ? ", those with names first." : ".");
+  fill($("units-order"), "Sorted by ", ["interest", "interest"], ...(hasNames ? [", those with ", ["name", "names"], " first."] : ["."]));
   listWords(data);
   const kinds = Map.groupBy(data.units, ({ name }) => name.slice(0, name.lastIndexOf(".")));
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
-    `Units: ${held || "none"}. Values are rounded to ${data.levels} steps of a unit's scale on each side of zero, ` +
-    `except for the strongest of each ${data.noun}. ` +
+    `Units on this page: ${held || "none"}. Values are rounded to 1/${data.levels} of a unit’s largest value, ` +
+    `but for those of the strongest units at each ${data.noun}. ` +
     `Model ${data.source.fingerprint}. ` +
     (!page.model?.isServed ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
 }

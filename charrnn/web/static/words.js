@@ -138,7 +138,7 @@ const WORDS = {
   threshold: "how far from zero a unit must be to be on, as a part of its largest value",
   card: "what one unit does in the whole text: its values, what it follows, what it is good for, and where it is highest and lowest",
   name: [
-    "what a unit was found to follow when “charrnn units” compared all units with many concepts, such as quotations, brackets or line lengths",
+    "what a unit was found to follow when “charrnn units” compared all units with many concepts, such as quotations, brackets or line lengths; (low): its value is low there, or goes the other way",
     ({ units }) => units.some(({ reasons }) => reasons.length),
   ],
   AUC: [
