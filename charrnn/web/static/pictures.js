@@ -240,7 +240,5 @@ function offerPictures() {
   offerPicture($("reading").querySelector(".bar"), "the text", pictureOfText);
   offerPicture($("map").querySelector(".bar"), "the heat map", pictureOfMap);
   offerPicture($("gates").querySelector(".bar"), "the gates", pictureOfGates);
-  offerPicture($("curves").querySelector(".bar"), "the lines", pictureOfLines);
-  offerPicture($("reach").querySelector(".bar"), "the context curve", pictureOfContext);
   offerPicture($("between").querySelector(".bar"), "the matrices", pictureOfPairs);
 }
