@@ -143,6 +143,30 @@ def test_every_page_has_names_for_its_controls_and_ink_that_can_be_read(window, 
                 assert (high + 0.05) / (low + 0.05) >= 4.5, (kind, state, seen, ground, what)
 
 
+WATCH = """() => {
+  window.met = new Set();
+  window.unseen = [];
+  document.addEventListener("focusin", ({ target }) => {
+    met.add(target);
+    if (getComputedStyle(target).outlineStyle === "none") unseen.push(target.outerHTML.slice(0, 90));
+  });
+  return $$().length;
+}"""
+CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, [tabindex]")].filter(
+  (e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }))"""
+
+
+@pytest.mark.parametrize("kind", ["text with a model", "pairs", "text in a frame"])
+def test_the_keyboard_alone_reaches_every_control_and_shows_where_it_is(window, files, kind):
+    page = open_page(window, files[kind])
+    page.evaluate("go(0)")
+    for _ in range(page.evaluate(WATCH.replace("$$", f"({CONTROLS})")) + 5):
+        page.keyboard.press("Tab")
+    missed = f"({CONTROLS})().filter((e) => !met.has(e)).map((e) => e.outerHTML.slice(0, 90))"
+    assert [one for one in page.evaluate(missed) if 'class="name' not in one] == []
+    assert page.evaluate("unseen") == []
+
+
 # --- validators -----------------------------------------------------------------------------------
 
 
