@@ -30,6 +30,7 @@ from charrnn.interpret.units import Unit, most_interesting, parse_units
 from charrnn.network.cells import CELLS
 from charrnn.render.glyphs import glyph
 from charrnn.render.palette import BLACK, WHITE, ColorMode, Palette, diverging, ink_on
+from charrnn.web.asked import context_data
 from charrnn.web.cards import page_cards
 from charrnn.web.colors import ramps
 from charrnn.web.data import LEVELS, Origin, page_data, quantized
@@ -320,6 +321,15 @@ def test_the_title_is_the_name_that_the_user_knows(write, tmp_path, monkeypatch)
     assert write(tmp_path / "sent.safetensors", TEXT[:9])["title"] == "sent"
     monkeypatch.chdir(folder)
     assert write(".", TEXT[:9])["title"] == "renamed"
+
+
+def test_the_context_curve_is_on_the_page_if_it_is_wanted(write, tiny_model):
+    expected = context_data(tiny_model, TEXT, windows=512)
+    found = write("tiny", typed(TEXT), "--context")["context"]
+    for key in ("mean", "excess", "error"):
+        assert found[key] == pytest.approx(expected[key], abs=2e-4)
+    assert (found["lengths"], found["windows"]) == (expected["lengths"], expected["windows"])
+    assert "context" not in write("tiny", typed(TEXT), "--max-chars", 50)
 
 
 def test_counts_are_on_the_page_if_they_are_wanted_and_cards_are_of_the_network(write, tiny_mixed):

@@ -366,19 +366,6 @@ def test_the_threshold_is_dragged_and_a_click_moves_the_cursor(page):
     assert page.evaluate("page.at") == 320
 
 
-def test_lines_can_be_saved_as_they_are_seen(page, data):
-    page.evaluate("name => page.lines.keep(name)", data["units"][4]["name"])
-    page.evaluate("go(300), page.lines.draw()")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save the lines as SVG").click()
-    saved = download.value.path().read_text(encoding="utf-8")
-    for path in page.evaluate(f"Array.from({SERIES}, (one) => one.getAttribute('d'))"):
-        steps = re.sub(r"(\d)\.0\b", r"\1", path)
-        assert f'd="{steps}"' in saved
-    assert data["units"][4]["name"] in saved
-    assert 'stroke-dasharray="7 3"' in saved
-
-
 # --- other pages --------------------------------------------------------------------------------
 
 

@@ -173,39 +173,7 @@ function paintTable(context, table, origin) {
   context.strokeRect(...place(table.getBoundingClientRect()));
 }
 
-// The lines of units, and their names below them.
-function pictureOfLines() {
-  const { box, units } = page.lines;
-  const picture = box.querySelector("svg");
-  const { width, height } = picture.viewBox.baseVal;
-  const names = units.map((unit) => page.data.units[unit].name);
-  return {
-    ...{ name: "lines", about: names.join(", "), width, height: height + LINE },
-    words: [$("lines-note").textContent],
-    paint(context) {
-      paintDrawn(context, picture);
-      for (const [k, sample] of [...$("lines-legend").querySelectorAll("svg")].entries()) {
-        context.save();
-        context.translate(ROOM.left + 130 * k, height);
-        paintDrawn(context, sample);
-        context.restore();
-        Object.assign(context, { font: `12px ${SANS}`, textAlign: "start", fillStyle: cssColor("--ink") });
-        context.fillText(names[k], ROOM.left + 130 * k + 34, height + 9);
-      }
-    },
-  };
-}
-
-function pictureOfContext() {
-  const picture = $("reach-box").querySelector("svg");
-  if (!picture) return null;
-  const { width, height } = picture.viewBox.baseVal;
-  return { name: "context", about: "bits by context", words: [$("reach-note").textContent], width, height, paint: (context) => paintDrawn(context, picture) };
-}
-
 function offerPictures() {
-  offerPicture($("curves").querySelector(".bar"), "the lines", pictureOfLines);
-  offerPicture($("reach").querySelector(".bar"), "the context curve", pictureOfContext);
   offerPicture($("reading").querySelector(".bar"), "the text", pictureOfText);
   offerPicture($("map").querySelector(".bar"), "the heat map", pictureOfMap);
   offerPicture($("gates").querySelector(".bar"), "the gates", pictureOfGates);

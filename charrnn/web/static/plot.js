@@ -24,39 +24,3 @@ function ticksOf(low, high, most = 5) {
 }
 
 const pathOf = (points) => points.map(([x, y], k) => `${k ? "L" : "M"}${rounder(x)} ${rounder(y)}`).join("");
-
-// Paint what is drawn into a context, as a canvas has it: so it is saved as the other pictures are.
-function paintDrawn(context, picture) {
-  for (const part of picture.querySelectorAll("rect, line, path, circle, text")) {
-    if (part.matches(".grip, title")) continue;
-    const style = getComputedStyle(part);
-    const number = (name) => Number(part.getAttribute(name));
-    context.save();
-    Object.assign(context, { fillStyle: style.fill, strokeStyle: style.stroke, lineWidth: parseFloat(style.strokeWidth) });
-    context.setLineDash(style.strokeDasharray === "none" ? [] : style.strokeDasharray.split(/[\s,]+/).map(parseFloat));
-    context.beginPath();
-    if (part.localName === "rect") context.fillRect(number("x"), number("y"), number("width"), number("height"));
-    if (part.localName === "circle") dot(context, number("cx"), number("cy"), number("r"), style.fill);
-    if (part.localName === "line") context.moveTo(number("x1"), number("y1")), context.lineTo(number("x2"), number("y2")), context.stroke();
-    if (part.localName === "path") trace(context, part.getAttribute("d")), context.stroke();
-    if (part.localName === "text") {
-      const textAlign = { middle: "center", end: "end" }[style.textAnchor] ?? "start";
-      Object.assign(context, { font: `${style.fontSize} ${style.fontFamily}`, textAlign });
-      context.fillText(part.textContent, number("x"), number("y"));
-    }
-    context.restore();
-  }
-}
-
-// Follow the steps of a path: M, L, H and V.
-function trace(context, steps) {
-  let [x, y] = [0, 0];
-  for (const [, kind, rest] of steps.matchAll(/([MLHV])([^MLHV]*)/g)) {
-    const numbers = rest.trim().split(/[\s,]+/).map(Number);
-    if (kind === "H") [x] = numbers;
-    else if (kind === "V") [y] = numbers;
-    else [x, y] = numbers;
-    if (kind === "M") context.moveTo(x, y);
-    else context.lineTo(x, y);
-  }
-}

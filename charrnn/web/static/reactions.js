@@ -79,9 +79,10 @@ function reactionsOf(data, inside, [first, second], most) {
 
 // Pearson's r of a unit with being inside; 0 for a unit that never changes.
 function correlation(data, unit, inside, places) {
+  const levels = data.unitLevels[unit];
   let [sum, squares, own, count] = [0, 0, 0, 0];
   for (const t of places) {
-    const value = partAt(data, unit, t);
+    const value = levels[t] - Math.sign(levels[t]) / 2; // the middle of the level; whatever the unit, r is the same
     sum += value;
     squares += value * value;
     if (inside[t]) (own += value), count++;

@@ -2,12 +2,12 @@
 // lines and letters. It has what the page's charts use of a canvas's context, and no more.
 
 const SVG = "http://www.w3.org/2000/svg";
-const STYLES = ["fillStyle", "strokeStyle", "lineWidth", "font", "textAlign", "globalAlpha", "dash", "matrix", "parent"];
+const STYLES = ["fillStyle", "strokeStyle", "lineWidth", "font", "textAlign", "globalAlpha", "matrix", "parent"];
 
 class SvgContext {
   constructor(width, height, title, description) {
     Object.assign(this, { fillStyle: "#000", strokeStyle: "#000", lineWidth: 1, font: "10px sans-serif" });
-    Object.assign(this, { textAlign: "start", globalAlpha: 1, dash: [], matrix: new DOMMatrix(), saved: [], path: "", clips: 0 });
+    Object.assign(this, { textAlign: "start", globalAlpha: 1, matrix: new DOMMatrix(), saved: [], path: "", clips: 0 });
     this.ruler = new OffscreenCanvas(1, 1).getContext("2d");
     this.root = this.parent = this.made("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img" });
     for (const [tag, text] of Object.entries({ title, desc: description })) {
@@ -102,12 +102,7 @@ class SvgContext {
   // --- paths ---
 
   get pen() {
-    const dash = this.dash.length && { "stroke-dasharray": this.dash.join(" ") };
-    return { stroke: this.plain(this.strokeStyle), "stroke-width": this.lineWidth, ...dash };
-  }
-
-  setLineDash(dash) {
-    this.dash = dash;
+    return { stroke: this.plain(this.strokeStyle), "stroke-width": this.lineWidth };
   }
 
   beginPath() {
