@@ -79,7 +79,7 @@ class _Program:
         guard = "#ifndef CHARRNN_MODEL\n#define CHARRNN_MODEL\n" if is_header else ""
         return (
             f"/* A character-level recurrent network, written by charrnn {version('charrnn')} export.\n   {use} */\n"
-            f"{guard}#include <stddef.h>\n#include <stdint.h>\n"
+            f"{guard}#include <float.h>\n#include <stddef.h>\n#include <stdint.h>\n"
         )
 
     def _macros(self, beside: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import platform
 import shutil
 import subprocess
 from decimal import Decimal
@@ -320,6 +321,19 @@ def test_a_header_compiles_without_any_library(tmp_path):
         check=True,
         cwd=tmp_path,
     )
+
+
+@pytest.mark.skipif(
+    shutil.which("gcc") is None or platform.machine() != "x86_64",
+    reason="there is no gcc for x87 on this machine",
+)
+def test_a_compiler_that_rounds_otherwise_is_refused(tmp_path):
+    """As for x87, which computes with 64 bits and rounds to 53 afterwards."""
+    write_c(exact(network("elman")), tmp_path / "model.c")
+    command = ("gcc", "-mfpmath=387", "-fsyntax-only", "model.c")
+    done = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
+    assert done.returncode
+    assert done.stderr.count(b"error:") == 1
 
 
 def test_the_code_beside_the_weights_is_short(tmp_path):

@@ -1,3 +1,6 @@
+#if FLT_EVAL_METHOD > 1
+#error "this compiler rounds doubles otherwise than other machines do: take -msse2 -mfpmath=sse"
+#endif
 /* ---- the arithmetic: integers alone; charrnn/exact/arithmetic.py says what each number is ---- */
 
 static int16_t h[LAYERS][HIDDEN];
@@ -13,9 +16,7 @@ static inline int64_t shifted(int64_t v, int n) {
     return (v + ((int64_t)1 << (n - 1))) >> n;
 }
 
-static inline int64_t within(int64_t v, int64_t most) {
-    return v > most ? most : v < -most ? -most : v;
-}
+static inline int64_t within(int64_t v, int64_t most) { return v > most ? most : v < -most ? -most : v; }
 
 /* tanh of k / 2^13, in units of 2^-14: straight lines between the knots of a table */
 static int32_t tanh_at(int64_t k) {
