@@ -380,6 +380,12 @@ def test_a_page_writes_the_same_text(kind, engine):
     expected = text_of(model, "é€b", length=100)
     for plain in (False, True):
         assert engine(model, plain=plain, prompt="é€b", length=100, seed=7) == expected
+    cold = {
+        "temperature": 1e-200,
+        "length": 20,
+        "seed": 7,
+    }  # quotients beyond what a float can hold
+    assert engine(model, prompt="b", **cold) == text_of(model, "b", **cold)
 
 
 def test_a_page_writes_whole_characters_of_bytes(engine):
