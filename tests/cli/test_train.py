@@ -363,7 +363,7 @@ def wait_for_step(process, folder):
 
 
 def wait_for(process, path):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not path.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
