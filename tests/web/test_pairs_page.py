@@ -6,7 +6,7 @@ from pages import data_of_pairs
 from pair_models import both
 from unpacking import unpack
 
-from charrnn.interpret.pairs import attention_in, record_pair
+from charrnn.interpret.pairs import attention_in, record_pair, with_ends
 from charrnn.interpret.units import parse_units
 from charrnn.pairs.views import BLANK, matrix_of, path_of
 from charrnn.render.palette import Palette
@@ -161,6 +161,32 @@ def test_the_states_of_either_text_are_shown(look):
         "gate f<",
         "gate o<",
     ]
+
+
+def test_a_click_in_the_matrix_goes_to_the_text_and_the_reverse(look):
+    _, _, model = both("attention")
+    data = data_of_pairs(model, (PAIR, ("cab", "b")))
+    sources = with_ends([record_pair(model, *pair).source for pair in (PAIR, ("cab", "b"))])
+    units = parse_units("L*>.c.*", model)
+    data["sides"]["source"] = page_data(sources, units, title="")
+    page = look(data)
+    where = page.locator("#where")
+    page.locator(".pair").nth(1).locator("thead th").nth(2).click()  # the b of "cab"
+    assert page.evaluate("pairs.side") == "source"
+    assert where.text_content() == "8 of 8"
+    page.locator(".pair").nth(1).locator("tbody th").nth(1).focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("pairs.side") == "target"
+    assert where.text_content() == "5 of 5"
+    page.evaluate("document.activeElement.blur()")
+    page.locator("#text").focus()
+    page.keyboard.press("Home")
+    lit = page.locator(".pair").first
+    assert lit.locator("tbody .on").text_content() == "e"
+    weights = np.array(data["pairs"][0]["weights"])
+    assert colors(page, ".pair >> nth=0 >> thead th") == expected_colors(weights[0])
+    ends = page.locator("#between-legend").inner_text().split("\n")
+    assert ends == ["0 %", "100 %"]
 
 
 def test_a_model_that_hands_on_one_vector_has_states_alone(look):

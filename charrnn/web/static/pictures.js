@@ -140,6 +140,37 @@ function pictureOfGates() {
   };
 }
 
+// The lines that are on the screen, and which units they are.
+function pictureOfLines() {
+  const picture = $("lines-box").firstElementChild;
+  const { from, size } = page.lines;
+  const rows = [...$("lines-legend").children];
+  const { width, height } = picture.getBoundingClientRect();
+  const { noun, length } = page.data;
+  return {
+    ...{ name: "lines", about: "lines", width, height: height + LINE * rows.length + 8 },
+    words: [`${noun}s ${counted(from + 1)} to ${counted(from + size)} of ${counted(length)}: ${$("lines-note").textContent}`],
+    paint(context) {
+      context.drawElement(picture);
+      for (const [k, row] of rows.entries()) {
+        const y = height + LINE * k + 14;
+        context.drawElement(row.querySelector("svg"), 0, y - 4);
+        const text = [...row.querySelectorAll(".name, .figure")].map(({ textContent }) => textContent).join("  ");
+        Object.assign(context, { fillStyle: cssColor("--ink"), font: `12px ${SANS}` });
+        context.fillText(text, 36, y + 4);
+      }
+    },
+  };
+}
+
+function pictureOfContext() {
+  const picture = $("reach-box").firstElementChild;
+  if (!picture) return null;
+  const { width, height } = picture.getBoundingClientRect();
+  const words = [$("reach-note").textContent];
+  return { name: "context", about: "context", words, width, height, paint: (context) => context.drawElement(picture) };
+}
+
 // All matrices between sources and targets, as they lie on the page.
 function pictureOfPairs() {
   const box = $("pairs");
@@ -177,5 +208,7 @@ function offerPictures() {
   offerPicture($("reading").querySelector(".bar"), "the text", pictureOfText);
   offerPicture($("map").querySelector(".bar"), "the heat map", pictureOfMap);
   offerPicture($("gates").querySelector(".bar"), "the gates", pictureOfGates);
+  offerPicture($("curves").querySelector(".bar"), "the lines", pictureOfLines);
+  offerPicture($("reach").querySelector(".bar"), "the context curve", pictureOfContext);
   offerPicture($("between").querySelector(".bar"), "the matrices", pictureOfPairs);
 }

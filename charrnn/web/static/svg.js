@@ -4,6 +4,11 @@
 const SVG = "http://www.w3.org/2000/svg";
 const STYLES = ["fillStyle", "strokeStyle", "lineWidth", "font", "textAlign", "globalAlpha", "matrix", "parent"];
 
+const LOOKS = [
+  ...["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "opacity"],
+  ...["font-family", "font-size", "font-weight", "text-anchor"],
+];
+
 class SvgContext {
   constructor(width, height, title, description) {
     Object.assign(this, { fillStyle: "#000", strokeStyle: "#000", lineWidth: 1, font: "10px sans-serif" });
@@ -99,6 +104,20 @@ class SvgContext {
     this.add("image", { x, y, width, height, href: canvas.toDataURL("image/png"), ...look });
   }
 
+  // An SVG element of the page, with its looks written into it.
+  drawElement(element, x = 0, y = 0) {
+    const copy = element.cloneNode(true);
+    const [all, copies] = [element, copy].map((one) => [one, ...one.querySelectorAll("*")]);
+    all.forEach((one, k) => {
+      const style = getComputedStyle(one);
+      copies[k].removeAttribute("class");
+      for (const name of LOOKS) copies[k].setAttribute(name, looked(style.getPropertyValue(name)));
+      if (style.display === "none") copies[k].remove();
+    });
+    for (const [name, value] of Object.entries({ x, y })) copy.setAttribute(name, value);
+    this.add("g", {}).append(copy);
+  }
+
   // --- paths ---
 
   get pen() {
@@ -146,4 +165,6 @@ class SvgContext {
   }
 }
 
+const CLEAR = "rgba(0, 0, 0, 0)"; // which some viewers of SVG take for black
+const looked = (value) => (value === CLEAR ? "none" : value.replaceAll('"', "'"));
 const short = (number) => String(Number(number.toFixed(2)));
