@@ -1,6 +1,7 @@
 """The benchmarks of units and of compression: what they plant is what they say, and all of them run."""
 
 import importlib.util
+import itertools
 import json
 import re
 import sys
@@ -14,7 +15,6 @@ from charrnn.interpret.concepts import CONCEPTS
 from charrnn.interpret.finding import find
 from charrnn.interpret.labels import of_concept
 from charrnn.interpret.recording import record
-from charrnn.network.cells import CELLS
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 
@@ -118,7 +118,7 @@ def test_the_benchmark_of_gpus_runs_on_a_processor_too(tmp_path, monkeypatch, ca
     module.main([*parts, "--device", "cpu", "--tiny", "--out", str(tmp_path / "gpu.json")])
     figures = json.loads((tmp_path / "gpu.json").read_text())
     assert {*figures} == {"versions", "machine", *parts}
-    assert {row["cell"] for row in figures["correctness"]} == set(CELLS)
+    assert {row["cell"] for row in figures["correctness"]} == set(module.MEASURED)
     assert all(row["is_near"] for row in figures["correctness"])
     same = [r for r in figures["correctness"] if r["precision"] == "float32"]
     assert {(r["logits"], r["gradients"]) for r in same} == {(0, 0)}
@@ -158,3 +158,18 @@ def test_a_gradient_all_the_way_back_is_that_of_rtrl_and_a_cut_one_is_not(monkey
         other, cut_vector = gradients(lambda n, cut=cut: module.learned_back(n, ids, cut))
         assert other == pytest.approx(cost, rel=1e-5)
         assert np.allclose(vector, cut_vector, atol=1e-6) == same
+
+
+def test_in_the_levels_what_stands_above_decides(tmp_path, monkeypatch):
+    module = loaded("levels", monkeypatch)
+    module.main([str(tmp_path / "levels.txt"), "--levels", "50"])
+    levels = [one.split("\n") for one in (tmp_path / "levels.txt").read_text()[:-1].split("\n\n")]
+    assert {(len(rows), *map(len, rows)) for rows in levels} == {(12, *[30] * 12)}
+    below = {}
+    for rows in levels:
+        for upper, lower in itertools.pairwise(rows):
+            for a, b in zip(upper, lower, strict=True):
+                below.setdefault(a, set()).add(b)
+    assert below["#"] == {"#"}
+    assert below["|"] == {"|", "#"}
+    assert below["="] & {"."} == set()

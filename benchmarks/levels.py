@@ -1,0 +1,63 @@
+r"""Levels made by rule, for a network that sees what stands above: `python benchmarks/levels.py FILE [--levels N]`.
+
+Each level has ROWS rows of WIDTH signs and a newline, and levels are separated by a blank line. What a sign is follows
+mostly from the one above it: pillars `|` and ladders `H` go down as far as they go, below a roof `=` it is dark `,`, and
+ground `#` has ground below it. What chance decides are the tops of pillars, ladders and ground, and where roofs are.
+
+The comparison at equal time, and at equal time and weights:
+
+    charrnn compare levels.txt --separator '\n\n' --cells lstm,mdlstm --minutes 3 --seeds 1,2,3 \
+        --hidden-size 64 --embedding-size 16 --sequence-length 192 --batch-size 16
+    the same with --parameters 60000 for --hidden-size 64
+"""
+
+import argparse
+import random
+from pathlib import Path
+
+ROWS, WIDTH = 12, 30
+LEVELS = 2000
+
+
+def level(draw: random.Random) -> str:
+    """A level, without the newline at its end."""
+    columns = [_column(draw) for _ in range(WIDTH)]
+    for _ in range(draw.randint(1, 3)):
+        _roof(draw, columns)
+    return "\n".join("".join(column[row] for column in columns) for row in range(ROWS))
+
+
+def _column(draw: random.Random) -> list[str]:
+    """A column, from above: air, perhaps a pillar or a ladder down to the ground, and ground."""
+    ground = draw.randint(1, 3)
+    tall = draw.randint(2, ROWS - ground) if draw.random() < 0.3 else 0
+    sign = draw.choice("|H")
+    return ["."] * (ROWS - ground - tall) + [sign] * tall + ["#"] * ground
+
+
+def _roof(draw: random.Random, columns: list[list[str]]) -> None:
+    """Lay a roof on the air of some columns side by side; below it it is dark."""
+    row, left = draw.randint(1, ROWS // 2), draw.randrange(WIDTH)
+    for column in columns[left : left + draw.randint(3, 9)]:
+        if column[row] == ".":
+            column[row] = "="
+            for below in range(row + 1, ROWS):
+                column[below] = "," if column[below] == "." else column[below]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the levels."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--levels", type=int, default=LEVELS)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    draw = random.Random(options.seed)  # noqa: S311 (no secret)
+    text = "\n\n".join(level(draw) for _ in range(options.levels))
+    options.file.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
