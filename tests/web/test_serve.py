@@ -4,6 +4,7 @@ import contextlib
 import functools
 import html
 import http.client
+import io
 import json
 import signal
 import socket
@@ -1364,6 +1365,31 @@ def test_the_box_in_which_one_types_is_coloured_itself(page):
         "Array.from(document.querySelectorAll('label'), (l) => [...l.querySelectorAll('input, output')].length)"
     )
     assert max(labels) <= 1  # a label is of one field
+
+
+def test_in_forced_colours_the_box_has_the_colours_that_are_values(page):
+    page.fill("#live-text", "def a(b):" * 4)
+    read(page, "def a(b):" * 4)
+    page.evaluate("pick(SURPRISAL)")
+    seen = {}
+    for forced in ("none", "active"):
+        page.emulate_media(color_scheme="light", forced_colors=forced)
+        box = page.locator("#live-colors").bounding_box()
+        page.evaluate("document.activeElement.blur()")
+        seen[forced] = page.screenshot(clip={**box, "x": box["x"] + 8, "width": 300, "height": 30})
+    page.emulate_media(color_scheme="light", forced_colors="none")
+    colors = {
+        name: {
+            tuple(pixel) for row in _pixels(png) for pixel in row if max(pixel) - min(pixel) > 60
+        }
+        for name, png in seen.items()
+    }
+    assert colors["active"] == colors["none"] != set()
+
+
+def _pixels(png):
+    image = pytest.importorskip("PIL.Image")
+    return np.asarray(image.open(io.BytesIO(png)).convert("RGB")).tolist()
 
 
 def test_the_order_of_units_stays_until_it_is_asked_for_and_held_units_are_on_top(page):

@@ -3,7 +3,9 @@
 class TypingBox {
   // box: the textarea; behind: the element that lies behind it.
   constructor(box, behind) {
-    Object.assign(this, { box, behind, text: new ColoredText(behind), shown: "" });
+    const inner = element("span");
+    behind.replaceChildren(inner);
+    Object.assign(this, { box, behind, text: new ColoredText(inner), shown: "" });
     box.addEventListener("scroll", () => this.scroll(), { passive: true });
     new ResizeObserver(() => this.scroll()).observe(box);
   }

@@ -113,9 +113,12 @@ class Pair {
     const mean = ({ surprisal }) => surprisal.subarray(first).reduce((sum, bits) => sum + bits, 0) / (surprisal.length - first);
     const [without, withEdits] = [mean(bare), mean(edited)];
     if (!isFinite(without)) return;
+    const change = withEdits - without;
+    const costs = `The unedited text costs ${without.toFixed(2)} bits per ${page.data.noun}`;
     this.differ.textContent +=
-      ` The unedited text costs ${without.toFixed(2)} bits per ${page.data.noun}; ` +
-      `with the edits it would cost ${withEdits.toFixed(2)} (${signed(withEdits - without)}).`;
+      Math.abs(change) < 0.005
+        ? ` ${costs}, with the edits too.`
+        : ` ${costs}; with the edits it would cost ${withEdits.toFixed(2)} (${signed(change)}).`;
   }
 }
 
