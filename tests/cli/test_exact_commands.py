@@ -23,7 +23,7 @@ def see(folder, workplace, monkeypatch, capsys):
     """`charrnn ARGUMENTS` in the folder."""
     if not (folder / "m.q8.safetensors").exists():
         monkeypatch.chdir(workplace)
-        call_charrnn(capsys, "export", "tiny", folder / "m.q8.safetensors")
+        call_charrnn(capsys, "export", "tiny", folder / "m.q8.safetensors", "--overwrite")
     monkeypatch.chdir(folder)
     return lambda *arguments, **options: call_charrnn(capsys, *arguments, **options)
 
@@ -49,9 +49,19 @@ WORKS = {
     "visualize --dump": ("visualize", M, "short.txt", "--dump", "dump.npz"),
     "visualize --lstmvis": ("visualize", M, "short.txt", "--lstmvis", "lstmvis"),
     "units": ("units", M, "long.txt", "--regex", "[0-9]", "--networks", 0),
-    "units --ablate": ("units", M, "long.txt", "--ablate", "L0.h.1", "--max-chars", 900),
-    "units --card": ("units", M, "long.txt", "--card", "L0.h.1", "--max-chars", 900),
-    "direction": ("direction", M, "long.txt", "other.txt", "--random", 2, "--samples", 2),
+    "units --ablate": ("units", M, "long.txt", "--ablate", "L0.h.1", "--max-chars", 500),
+    "direction": (
+        "direction",
+        M,
+        "long.txt",
+        "other.txt",
+        "--random",
+        2,
+        "--samples",
+        2,
+        "--length",
+        40,
+    ),
     "gates": ("gates", M, "short.txt"),
     "saliency": ("saliency", M, "short.txt"),
     "context": ("context", M, "long.txt", "--windows", 2),
