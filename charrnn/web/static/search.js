@@ -1,6 +1,7 @@
 // The search: a regular expression, or some spans of the text, and the units that react to them.
 
 const REACTING = 10; // units that are listed
+const NOTHING = "Type a regular expression, or select some text: here are the units that tell it best from the rest.";
 
 class Search {
   constructor(page) {
@@ -81,7 +82,8 @@ class Search {
   find() {
     const { data, span } = this.page;
     this.spans = [...this.kept, ...(span ? [span] : [])].sort((a, b) => a.start - b.start);
-    if (!this.isPattern) return $("pattern").value && !this.spans.length ? "Press Enter in the field to search for the pattern." : "";
+    if (!this.isPattern && !this.spans.length) return $("pattern").value ? "Press Enter in the field to search for the pattern." : NOTHING;
+    if (!this.isPattern) return "";
     this.spans = [];
     try {
       this.spans = matchesOf(data, new RegExp($("pattern").value, "gmu"));
@@ -98,13 +100,15 @@ class Search {
     let places = isPattern ? halvesOf(data.length) : surroundingsOf(inside);
     const isFew = isPattern && !places.every((some) => isCommon(inside, some));
     if (isFew) places = [all, all];
-    this.reactions = reactionsOf(data, inside, places, REACTING);
+    const key = JSON.stringify(isPattern ? $("pattern").value : spans);
+    if (this.last?.data !== data || this.last.key !== key) this.last = { data, key, reactions: reactionsOf(data, inside, places, REACTING) };
+    this.reactions = this.last.reactions; // another unit that is picked changes nothing
     const rest = isPattern ? "the rest of the text" : "the text around";
     const evidence = isFew
       ? "Few matches: units are chosen and scored by the same characters, so that some always fit."
       : isPattern
         ? "Chosen by the first half of the text, scored on the second."
-        : places[0].length === places[1].length && [...runs(inside, 1)].length === 1
+        : [...runs(inside, 1)].length === 1
           ? "One span is little evidence: some unit always fits. Keep it and select others like it."
           : "Chosen by every other span, scored on those between.";
     const where = isPattern ? `${counted(spans.length)} ${spans.length === 1 ? "match" : "matches"}` : numbered(spans.length, "span");
