@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from charrnn.network.cells.base import EPSILON
+from charrnn.training.delays import delayed
 from charrnn.training.scan import scan
 
 
@@ -76,10 +77,12 @@ class TorchTimeOps(TorchOps):
 
     scan = staticmethod(scan)
 
+    delayed = staticmethod(delayed)
+
     @staticmethod
-    def placed(x: Tensor, before: int, behind: int) -> Tensor:
-        """(T, N, H) with a number of time steps of zeros before and behind it."""
-        return functional.pad(x, (0, 0, 0, 0, before, behind))
+    def padded(x: Tensor, behind: int) -> Tensor:
+        """(T, N, H) with a number of time steps of zeros behind it."""
+        return functional.pad(x, (0, 0, 0, 0, 0, behind))
 
     @staticmethod
     def stack(arrays: tuple[Tensor, ...]) -> Tensor:

@@ -92,8 +92,11 @@ class TimeOps(Ops, Protocol):
     def scan(self, keep: Array, add: Array, first: Array, /) -> Array:
         """h_t = keep_t ⊙ h_(t-1) + add_t for each t, (T, N, H), of keep and add (T, N, H) and the h before, (N, H)."""
 
-    def placed(self, x: Array, before: int, behind: int, /) -> Array:
-        """(T, N, H) with a number of time steps of zeros before and behind it."""
+    def delayed(self, x: Array, weight: Array, parts: int, /) -> Array:
+        """The products of (T, N, E) and the blocks of (E, parts·H), each added a step later: (T + parts - 1, N, H)."""
+
+    def padded(self, x: Array, behind: int, /) -> Array:
+        """(T, N, H) with a number of time steps of zeros behind it."""
 
     def stack(self, arrays: Blocks, /) -> Array:
         """Arrays (N, H), one for each time step, as one, (T, N, H)."""

@@ -80,14 +80,11 @@ def parallel(
 ) -> tuple[Array, State]:
     """All time steps of a chunk; see `Cell.parallel`. The sums of K - 1 more steps are the window after it."""
     _, *window = state
-    now, *later = ops.split(ops.product(x, weights["weight_ih"]), delays)  # (T, N, H) each
-    T, more = len(x), delays - 1
-    sums = ops.placed(now + weights["bias_ih"], 0, more)
-    for j, part in enumerate(later, 1):
-        sums = sums + ops.placed(part, j, more - j)
+    T = len(x)
+    sums = ops.delayed(x, weights["weight_ih"], delays)  # (T + K - 1, N, H)
     if window:
-        sums = sums + ops.placed(ops.stack(tuple(window)), 0, T)
-    h = ops.tanh(sums[:T])
+        sums = sums + ops.padded(ops.stack(tuple(window)), T)
+    h = ops.tanh(sums[:T] + weights["bias_ih"])
     return h, (h[-1], *sums[T:])
 
 
