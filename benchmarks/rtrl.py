@@ -1,4 +1,4 @@
-"""Learning forward in time beside backpropagation through time, by `python benchmarks/rtrl.py [PART ...] [--svg FILE]`.
+"""Learning forward in time beside backpropagation through time: `python benchmarks/rtrl.py [PART ...] [--figure FILE]`.
 
     units        the time of a character and the memory of both, for networks of 4 to 64 units
     length       the same for texts of 16 to 4,096 characters that are learned from as a whole
@@ -217,10 +217,8 @@ def printed(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def draw(figures: dict[str, Sequence[dict[str, Any]]], file: Path) -> None:
     """Draw time and memory of both against units, and memory against length."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.rcParams["svg.hashsalt"] = "charrnn"
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     panels = (
         ("units", "units", "µs/char", "time of a character, µs"),
@@ -241,7 +239,7 @@ def draw(figures: dict[str, Sequence[dict[str, Any]]], file: Path) -> None:
         axes.set_xticks([row[across] for row in rows], [str(row[across]) for row in rows])
         axes.minorticks_off()
     figure.axes[0].legend(frameon=False, fontsize="small")
-    figure.savefig(file, metadata={"Date": None})
+    figure.savefig(file)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -252,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--text", help="a text to learn from, beside the made one")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
-    parser.add_argument("--svg", type=Path, help="draw the figures of units and length")
+    parser.add_argument("--figure", type=Path, help="draw the costs, as .png or .svg")
     asked = parser.parse_args(arguments)
     figures = {}
     with threadpool_limits(1, "blas"):
@@ -262,8 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             figures[part] = printed(rows)
     if asked.out:
         asked.out.write_text(json.dumps(figures, indent=1))
-    if asked.svg:
-        draw(figures, asked.svg)
+    if asked.figure:
+        draw(figures, asked.figure)
 
 
 if __name__ == "__main__":

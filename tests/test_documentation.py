@@ -393,6 +393,9 @@ def test_a_picture_is_what_its_command_draws(line, picture):
     title, *rows = ["".join(element.itertext()) for element in elements]
     if words[1] == "gates":
         assert {"gate i", "gate f", "gate o"} < {title, *rows}
+    elif words[1] == "gradients":
+        assert title == "gradient descent on a loss with a cliff"
+        assert "the norm of its gradient" in "".join(rows)
     elif words[1] == "context":
         assert any(
             re.match(r"context length [\d,]+: within 1 % of the bits with 256 characters", row)
