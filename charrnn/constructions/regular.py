@@ -121,7 +121,7 @@ def _name(edge: Edge) -> str:
 
 
 def in_ranges(characters: str) -> str:
-    """Characters in code point order, those that follow each other as a range: "abcdx_" -> "a-d _ x"."""
+    """Characters in code point order, those that follow each other as a range: "abcdx-" -> "- a-d x"."""
     runs: list[list[str]] = []
     for c in sorted(characters):
         if runs and ord(c) == ord(runs[-1][-1]) + 1:
