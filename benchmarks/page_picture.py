@@ -1,7 +1,7 @@
 """A picture of the page that `visualize --html` writes: page_picture.py PAGE.html PICTURE.png START STOP.
 
-Of the documentation: charrnn visualize demo argparse.py --unit L1.c.84 --html page.html, of Python 3.11's argparse.py, and
-START and STOP 4041 and 4049.
+Of the documentation: charrnn visualize demo argparse.py --unit L1.c.84 --html page.html, of Python 3.11's argparse.py,
+with START and STOP 4041 and 4049.
 """
 
 import shutil
