@@ -51,7 +51,8 @@ def test_a_stream_is_learned_and_goes_on_as_if_it_had_not_been_interrupted(learn
 def test_each_byte_costs_less_the_longer_the_stream_is_learned(learn, tmp_path):
     learn(STREAM, *SMALL, "--name", "r", "--lr", 0.02, "-q")
     learn(STREAM, "--name", "r", "--resume", "-q")
-    rows = [json.loads(x) for x in (tmp_path / "checkpoints/r/metrics.jsonl").open()]
+    lines = (tmp_path / "checkpoints/r/metrics.jsonl").read_text().splitlines()
+    rows = list(map(json.loads, lines))
     assert [row["step"] for row in rows] == [719, 1439]
     assert rows[1]["train_nats_per_char"] < 0.7 * rows[0]["train_nats_per_char"]
 
