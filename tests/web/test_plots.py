@@ -346,6 +346,10 @@ def test_the_threshold_is_dragged_and_a_click_moves_the_cursor(page):
     page.evaluate("go(300), page.lines.draw()")
     box = page.locator("#lines-box svg")
     box.scroll_into_view_if_needed()
+    settled = (
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    page.evaluate(settled)  # what was to be drawn anew, is
     own = box.bounding_box()
     y, to = page.evaluate(
         "[page.lines.y(0.3 * page.lines.axis.high), page.lines.y(-0.5 * page.lines.axis.high)]"
