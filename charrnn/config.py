@@ -66,6 +66,7 @@ MAX_UNITS = 65_536
 """Maximum hidden units per layer."""
 MAX_SEED = 2**63 - 1
 MAX_DELAYS = 64
+MIN_ROW = 3
 MAX_ROW = 1000
 AUTO = "auto"
 """The word for a row length that the text decides."""
@@ -418,9 +419,9 @@ class ModelConfig(Config):
         if self.delays is not None:
             self._check_delays(self.delays)
         length = self.row_length
-        if length not in (None, AUTO) and not _is_count(str(length), 2, MAX_ROW):
+        if length not in (None, AUTO) and not _is_count(str(length), MIN_ROW, MAX_ROW):
             raise SettingError.naming(
-                f"{{row_length}} must be {AUTO}, or a whole number from 2 to {MAX_ROW:,}, not {{found!r}}",
+                f"{{row_length}} must be {AUTO}, or a whole number from {MIN_ROW} to {MAX_ROW:,}, not {{found!r}}",
                 found=str(length)[:60],
             )
 

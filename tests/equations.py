@@ -94,13 +94,13 @@ def narx(x, s, w, y, keep):
 
 
 def mdlstm(x, s, w, y, keep):
-    """Rows of 4: what stands above is the fourth character back."""
-    both = np.concatenate((s["h"], s["h4"]))
+    """Rows of 4: what stands above the next character is the third one back."""
+    both = np.concatenate((s["h"], s["h3"]))
     a = np.split(w["weight_ih"] @ x + w["weight_hh"] @ both + w["bias_ih"], 5)
     i, f, e, g, o = sigmoid(a[0]), sigmoid(a[1]), sigmoid(a[2]), np.tanh(a[3]), sigmoid(a[4])
-    c = keep("c", i * g + f * s["c"] + e * s["c4"])
+    c = keep("c", i * g + f * s["c"] + e * s["c3"])
     made = {"h": keep("h", o * np.tanh(c)), "c": c, "i": i, "f": f, "e": e, "g": g, "o": o}
-    before = {1: ("h", "c"), 2: ("h2", "c2"), 3: ("h3", "c3")}
+    before = {1: ("h", "c"), 2: ("h2", "c2")}
     return made | {f"{n[0]}{k + 1}": s[n] for k, names in before.items() for n in names}
 
 

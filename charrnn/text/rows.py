@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from charrnn.config import AUTO, MAX_ROW, ModelConfig
+from charrnn.config import AUTO, MAX_ROW, MIN_ROW, ModelConfig
 from charrnn.errors import DataError
 from charrnn.text.corpus import Corpus
 
@@ -18,7 +18,7 @@ def with_row_length(network: ModelConfig, corpus: Corpus) -> ModelConfig:
     """The network with the row length of a text, if it reads rows and leaves their length open.
 
     Raises:
-        DataError: the text has no lines of two characters or more, or longer ones than MAX_ROW.
+        DataError: the text has no lines of MIN_ROW characters or more, or longer ones than MAX_ROW.
     """
     if network.cell != "mdlstm" or network.row_length not in (None, AUTO):
         return network
@@ -35,12 +35,12 @@ def row_length_of(corpus: Corpus) -> int:
     if not corpus.vocabulary.missing("\n"):
         newline = corpus.vocabulary.encode("\n")[0]
         newlines = np.flatnonzero(corpus.train[:LOOKED_AT] == newline).tolist()
-    lengths = Counter(b - a for a, b in pairwise([-1, *newlines]) if b - a > 1)
+    lengths = Counter(b - a for a, b in pairwise([-1, *newlines]) if b - a >= MIN_ROW)
     length = lengths.most_common(1)[0][0] if lengths else 0
-    if not 2 <= length <= MAX_ROW:
-        found = f"its usual line has {length:,} characters" if length else "it has no lines"
+    if not MIN_ROW <= length <= MAX_ROW:
+        found = f"its usual line has {length:,} characters" if length else "it has no such lines"
         raise DataError.naming(
-            f"the rows of the text must have from 2 to {MAX_ROW:,} characters with their newline, and {found}",
+            f"the rows of the text must have from {MIN_ROW} to {MAX_ROW:,} characters with their newline, and {found}",
             "give {row_length}, or choose another cell",
         )
     return length

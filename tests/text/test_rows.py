@@ -44,8 +44,10 @@ def test_a_text_without_rows_is_refused_in_one_line(tmp_path, text, wording):
 
 
 @pytest.mark.parametrize("row_length", [3, 7])
-def test_a_character_is_seen_from_the_one_below_it(row_length):
-    """Without the weights of what comes from the left, a layer sees what stands above, and above that, and no more."""
+def test_a_character_is_seen_where_the_one_below_it_is_predicted(row_length):
+    """Without the weights of what comes from the left, a layer sees what stands above the next character, which had
+    seen what stood above the one after it, and so on, and no more.
+    """
     model = random_model(
         characters("abc"), cell="mdlstm", row_length=str(row_length), num_layers=1, seed=2
     )
@@ -62,4 +64,4 @@ def test_a_character_is_seen_from_the_one_below_it(row_length):
         other[place] = (ids[place] + 1) % 3
         h, changed = (model.run(x, model.initial_state())[0][end] for x in (ids, other))
         changes.append(not np.array_equal(h, changed))
-    assert changes == [(end - place) % row_length == 0 for place in range(end)]
+    assert changes == [(end - place) % (row_length - 1) == 0 for place in range(end)]

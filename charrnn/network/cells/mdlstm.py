@@ -1,7 +1,7 @@
 """The LSTM in two dimensions: where all lines are equally long, a character sees the one before it and the one above it.
 
     h, c        the state after the character before (to the left)
-    h^, c^      the state after the character R before (above, in rows of R characters with their newline)
+    h^, c^      the state after the character above the one that comes next, R - 1 before: a row has R with its newline
 
     i = σ(W_i x + U_i h + V_i h^ + b_i)         input gate
     f = σ(W_f x + U_f h + V_f h^ + b_f)         forget gate of what comes from the left
@@ -11,13 +11,14 @@
     c' = f ⊙ c + e ⊙ c^ + i ⊙ g
     h' = o ⊙ tanh(c')
 
-States: h, c; and the window: h and c of the R - 1 characters before the last, newest first. R is `--row-length`. Gates:
+States: h, c; and the window: h and c of the R - 2 characters before the last, newest first. R is `--row-length`. Gates:
 i, f, e, g, o, stacked in the matrices in this order: `weight_ih` (5H, E), and `weight_hh` (5H, 2H), in which U stands
 left of V. 5H(E + 2H) + 5H weights a layer.
 
 In a board, a level or a table what stands above is as near as what stands before; to an LSTM it is a whole row away.
-Here a column is remembered through e as a line is through f. Above the first row of a text there is zero. A
-blank line between two boards moves all that follows it by one: the first row below it looks at what is not above.
+Here a column is remembered through e as a line is through f. What stands above the character that is to be predicted
+counts, not what stands above the one that was read. Above the first row of a text there is zero. A blank line between
+two boards moves all that follows it by one: the first row below it looks at what is not above.
 
 Many ways lead from one character to another, some steps to the right and some rows down, and c sums over all of them: f
 and e start near 1/2, so that their shares add up to about 1. (With an LSTM's forget bias they would grow.)
@@ -92,7 +93,7 @@ def backward(d_after: State, trace: StepTrace, weights: Weights, ops: GradientOp
 @cache
 def with_row_length(row_length: int) -> Cell:
     """The cell for rows of this many characters, with their newline."""
-    places = range(2, row_length + 1)
+    places = range(2, row_length)
     return Cell(
         name="mdlstm",
         states=("h", "c"),
