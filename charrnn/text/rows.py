@@ -26,7 +26,7 @@ def with_row_length(network: ModelConfig, corpus: Corpus) -> ModelConfig:
 
 
 def row_length_of(corpus: Corpus) -> int:
-    """The most common length of a line with its newline; empty lines do not count.
+    """The most common length of a line with its newline; shorter ones than MIN_ROW do not count.
 
     Raises:
         DataError: see `with_row_length`.
