@@ -101,7 +101,7 @@ def header_of(data: bytes) -> dict:
 # --- round trips ---
 
 
-def test_a_file_from_before_there_were_other_cells_is_read():
+def test_fault_35_a_file_from_before_there_were_other_cells_is_read():
     header = header_of(GOOD)
     for newer in ("activation", "learn_start", "layer_norm"):
         del header["config"][newer]
@@ -200,7 +200,7 @@ def test_a_figure_that_is_no_number_is_not_written(tmp_path):
 # --- damage ---
 
 
-def test_a_truncated_file_is_refused():
+def test_fault_23_a_truncated_file_is_refused():
     for size in range(len(GOOD)):
         refusal(GOOD[:size])
 
@@ -219,7 +219,7 @@ def accepted_changes(changes) -> list[tuple[int, int]]:
     return accepted
 
 
-def test_a_flipped_bit_is_refused_wherever_it_is():
+def test_fault_24_a_flipped_bit_is_refused_wherever_it_is():
     end = header_end(GOOD)
     every_bit = [(at, GOOD[at] ^ 1 << bit) for at in range(end) for bit in range(8)]
     a_bit_a_byte = [(at, GOOD[at] ^ 1 << at % 8) for at in range(end, len(GOOD))]
@@ -232,7 +232,7 @@ def test_white_space_and_digits_in_the_wrong_place_are_refused():
 
 
 @pytest.mark.parametrize("more", [b"\0", b" ", b"PK\x05\x06" + b"\0" * 18])
-def test_bytes_after_the_end_are_refused(more):
+def test_fault_28_bytes_after_the_end_are_refused(more):
     refusal(GOOD + more)
 
 
@@ -273,7 +273,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_pickle_is_refused_and_not_run(protocol, tmp_path, wording):
+def test_fault_30_a_pickle_is_refused_and_not_run(protocol, tmp_path, wording):
     trap = tmp_path / "trap"
     data = pickle.dumps(Payload(trap), protocol)
     refusal(data)
@@ -294,7 +294,7 @@ def test_a_checkpoint_that_begins_like_a_pickle_is_read(start):
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "np", "header": "{}"}])
-def test_another_models_safetensors_file_is_refused(metadata, wording):
+def test_fault_29_another_models_safetensors_file_is_refused(metadata, wording):
     tensors = {"wte.weight": np.zeros((3, 4), np.float32), "h.0.attn.bias": np.zeros(5, np.float32)}
     wording(refusal(save_tensors(tensors, metadata)))
 
@@ -322,12 +322,12 @@ def test_what_is_no_file_is_refused_at_once(name, tmp_path, wording):
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
-def test_a_device_is_refused_at_once(device, wording):
+def test_fault_39_a_device_is_refused_at_once(device, wording):
     with wording.raises(CheckpointError):
         load_checkpoint(Path(device))
 
 
-def test_a_missing_checkpoint_says_how_to_get_one(tmp_path):
+def test_fault_21_a_missing_checkpoint_says_how_to_get_one(tmp_path):
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(tmp_path / "missing")
     assert "charrnn.train(" in caught.value.hint
@@ -337,7 +337,7 @@ def test_a_missing_checkpoint_says_how_to_get_one(tmp_path):
 
 
 @pytest.mark.parametrize("length", [2**64 - 1, 2**63, 2**32, 99_000_000, 10_000])
-def test_a_lying_header_length_costs_no_memory(length, wording):
+def test_fault_25_a_lying_header_length_costs_no_memory(length, wording):
     data = struct.pack("<Q", length) + GOOD[8:]
     refusal(data)
     tracemalloc.start()
@@ -416,7 +416,9 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_a_header_that_lies_is_refused_before_a_network_is_built(lie, monkeypatch, wording):
+def test_fault_31_a_header_that_lies_is_refused_before_a_network_is_built(
+    lie, monkeypatch, wording
+):
     monkeypatch.setattr(checkpoint_module, "CharRNN", lambda *_: pytest.fail("a network was built"))
     header = header_of(GOOD)
     lie(header)
@@ -456,7 +458,7 @@ def test_a_header_of_another_shape_is_refused(header):
         ('"step": 7', '"step": ' + nested(50_000)),
     ],
 )
-def test_duplicate_keys_nan_and_deep_nesting_are_refused_inside_a_good_header(old, new):
+def test_fault_26_duplicate_keys_nan_and_deep_nesting_are_refused_inside_a_good_header(old, new):
     header = table_of(GOOD)["__metadata__"]["header"]
     assert header.count(old) == 1
     parse(with_header(GOOD, header.replace(old, old + " ")))
@@ -536,7 +538,7 @@ def entry(**changes):
         lambda table: table["__metadata__"].pop("format_version"),
     ],
 )
-def test_a_table_that_does_not_fit_the_tensors_is_refused(change):
+def test_fault_27_a_table_that_does_not_fit_the_tensors_is_refused(change):
     table = table_of(GOOD)
     parse(with_table(GOOD, table))
     change(table)
@@ -577,7 +579,7 @@ def test_tensors_that_do_not_fit_the_header_are_named(change, wording):
 
 
 @pytest.mark.parametrize("version", ["6", "10", "99999999"])
-def test_a_later_format_asks_for_a_later_charrnn(version, wording):
+def test_fault_36_a_later_format_asks_for_a_later_charrnn(version, wording):
     error = refusal(with_header(GOOD, {"unheard": "of"}, format_version=version))
     assert version in error.message
     wording(error)

@@ -66,7 +66,7 @@ def test_the_new_content_replaces_the_old(path):
     assert listing(path.parent) == [path.name]
 
 
-def test_bytes_are_on_disk_before_the_name_and_the_name_before_the_return(path, calls):
+def test_fault_02_bytes_are_on_disk_before_the_name_and_the_name_before_the_return(path, calls):
     write_atomically(path, NEW)
     assert calls == ["open file", "fsync file", "replace", "open folder", "fsync folder"]
 
@@ -77,7 +77,9 @@ def test_bytes_are_on_disk_before_the_name_and_the_name_before_the_return(path, 
     [("open", 1, OLD), ("fsync", 1, OLD), ("replace", 1, OLD), ("open", 2, NEW), ("fsync", 2, NEW)],
     ids=lambda call: f"{call[0]} {call[1]}",
 )
-def test_a_failing_call_leaves_one_whole_content_and_no_temporary(call, number, path, monkeypatch):
+def test_fault_03_a_failing_call_leaves_one_whole_content_and_no_temporary(
+    call, number, path, monkeypatch
+):
     name, turn, left = call
     fail(monkeypatch, name, turn, number)
     with pytest.raises(EnvironmentFault) as caught:
@@ -90,7 +92,7 @@ def test_a_failing_call_leaves_one_whole_content_and_no_temporary(call, number, 
     assert path.read_bytes() == NEW
 
 
-def test_a_file_larger_than_the_system_allows_leaves_the_old_one(path, wording):
+def test_fault_06_a_file_larger_than_the_system_allows_leaves_the_old_one(path, wording):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
@@ -122,7 +124,7 @@ def test_a_temporary_of_a_dead_process_with_our_number_is_no_hindrance(path):
     assert not stale.exists()
 
 
-def test_a_link_stays_and_its_target_is_replaced(path, tmp_path):
+def test_fault_12_a_link_stays_and_its_target_is_replaced(path, tmp_path):
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     link = folder / "link"
@@ -134,14 +136,14 @@ def test_a_link_stays_and_its_target_is_replaced(path, tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o604])
-def test_the_mode_of_the_replaced_file_is_kept(mode, path):
+def test_fault_15_the_mode_of_the_replaced_file_is_kept(mode, path):
     path.chmod(mode)
     write_atomically(path, NEW)
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
-def test_a_new_file_obeys_the_umask(umask, mode, tmp_path):
+def test_fault_15_a_new_file_obeys_the_umask(umask, mode, tmp_path):
     before = os.umask(umask)
     try:
         write_atomically(tmp_path / "fresh", NEW)
@@ -190,7 +192,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_run(tmp_path, holder
     assert (tmp_path / ".lock-owner").read_text() == f"{holder.pid} {platform.node()}"
 
 
-def test_the_lock_dies_with_a_killed_process(tmp_path, holder):
+def test_fault_16_the_lock_dies_with_a_killed_process(tmp_path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     with locked(tmp_path):

@@ -18,7 +18,7 @@ WRONG = (
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_name_that_some_system_refuses_is_refused(name):
+def test_fault_38_a_name_that_some_system_refuses_is_refused(name):
     with pytest.raises(UsageError):
         checked_name(name)
 

@@ -77,7 +77,7 @@ def test_a_link_that_leads_nowhere_is_no_text(read, tmp_path, wording):
             read(name)
 
 
-def test_a_folder_is_all_its_texts_and_a_newline_ends_each_but_the_last(read):
+def test_fault_53_a_folder_is_all_its_texts_and_a_newline_ends_each_but_the_last(read):
     assert read(".") == "one\ntwo\nthree"
     assert read("deep") == "three"
 
@@ -96,7 +96,7 @@ def test_several_files_are_one_text_in_their_order(read):
     assert read("a.txt", "b.txt", level="byte") == "one\ntwo\n"
 
 
-def test_a_pipe_of_any_kind_is_read(read, tmp_path):
+def test_fault_54_a_pipe_of_any_kind_is_read(read, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_text("from a pipe"))
     writer.start()

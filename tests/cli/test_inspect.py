@@ -37,7 +37,7 @@ def test_inspect_shows_what_the_checkpoint_holds(workplace, tiny_model, capsys, 
         assert text in table
 
 
-def test_inspect_cannot_be_made_to_act_on_a_terminal(capsys, tmp_path, monkeypatch):
+def test_fault_33_inspect_cannot_be_made_to_act_on_a_terminal(capsys, tmp_path, monkeypatch):
     versions = {"charrnn": "\x1b[2J", "[red]torch": "\u202e"}
     save_model(tmp_path, characters(CONTROL_CHARACTERS), run={"versions": versions})
     monkeypatch.chdir(tmp_path)

@@ -449,7 +449,7 @@ def test_a_setting_out_of_its_range_is_a_usage_error_that_names_it(refused, opti
     assert options[0].strip("-") in refused(2, "sample", *options).err
 
 
-def test_a_prime_with_unknown_characters_is_refused_by_name(refused, tmp_path, wording):
+def test_fault_77_a_prime_with_unknown_characters_is_refused_by_name(refused, tmp_path, wording):
     result = refused(3, "sample", "-q", "--prompt", "aé\x1b\udcff")
     assert all(text in result.err for text in ("U+00E9", "U+001B", "U+DCFF"))
     assert "\x1b" not in result.err

@@ -44,7 +44,7 @@ def test_enormous_weights_are_one_line_and_no_warnings_of_numpy(tmp_path):
 
 
 @pytest.mark.timeout(60)
-def test_an_absurd_width_of_the_terminal_costs_nothing(tmp_path):
+def test_fault_83_an_absurd_width_of_the_terminal_costs_nothing(tmp_path):
     for verb in ("train", "sample"):
         result = run_charrnn(verb, "--help", cwd=tmp_path, env={"COLUMNS": "20000000"})
         assert max(map(len, result.out.splitlines())) <= 1000
@@ -82,7 +82,7 @@ def test_a_disk_that_stays_full_is_said_once(here, monkeypatch, quiet):
     assert result.err.count("No space left") == 2  # when it begins, and as the end's reason
 
 
-def test_the_disk_is_asked_before_torch_is_imported(here, monkeypatch):
+def test_fault_05_the_disk_is_asked_before_torch_is_imported(here, monkeypatch):
     monkeypatch.setattr(
         "charrnn.cli.train.command.start_together", lambda _: pytest.fail("too late")
     )
@@ -107,7 +107,7 @@ def test_a_full_disk_is_found_before_a_run_is_resumed(here, tmp_path, monkeypatc
     assert "free" in here("train", "--resume", status=6).err
 
 
-def test_a_write_protected_checkpoint_is_not_replaced(here, tmp_path):
+def test_fault_08_a_write_protected_checkpoint_is_not_replaced(here, tmp_path):
     here("train", "corpus.txt", *SMALL, *ALSO, "--keep", 2, "-q")
     last = tmp_path / "checkpoints" / "corpus" / "last.safetensors"
     shutil.copy(last.with_name("step-00000004.safetensors"), last)

@@ -28,13 +28,13 @@ from charrnn.sampling.sampler import STRIDE
 
 
 @pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii", "LANG": "C"}])
-def test_a_pipe_gets_utf_8_whatever_the_locale(tmp_path, env):
+def test_fault_81_a_pipe_gets_utf_8_whatever_the_locale(tmp_path, env):
     model = save_model(tmp_path, characters("éß漢😀"))
     result = run_charrnn("sample", "-q", "-n", 60, "--seed", 1, cwd=tmp_path, env=env)
     assert result.out == expected_text(model)
 
 
-def test_a_terminal_is_shown_control_characters_and_a_pipe_gets_them(tmp_path):
+def test_fault_80_a_terminal_is_shown_control_characters_and_a_pipe_gets_them(tmp_path):
     model = save_model(tmp_path, characters(CONTROL_CHARACTERS))
     options = ("sample", "-q", "-n", 200, "--seed", 1)
     written = expected_text(model, length=200)
@@ -47,7 +47,7 @@ def test_a_terminal_is_shown_control_characters_and_a_pipe_gets_them(tmp_path):
     assert "␛" in seen
 
 
-def test_a_terminal_that_knows_only_ascii_gets_escapes(tmp_path):
+def test_fault_81_a_terminal_that_knows_only_ascii_gets_escapes(tmp_path):
     save_model(tmp_path, characters("é漢"))
     env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     seen = run_on_terminal("sample", "-q", "-n", 60, "--seed", 1, cwd=tmp_path, env=env)
@@ -56,7 +56,7 @@ def test_a_terminal_that_knows_only_ascii_gets_escapes(tmp_path):
 
 
 @pytest.mark.parametrize("length", [100_000, 10**15])
-def test_a_reader_that_has_enough_ends_it_silently(workplace, length):
+def test_fault_78_a_reader_that_has_enough_ends_it_silently(workplace, length):
     done = run_shell(f"charrnn sample -q -n {length} | head -c 10", workplace)
     assert len(done.stdout) == 10
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")

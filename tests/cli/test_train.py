@@ -299,12 +299,14 @@ def test_bad_input_gets_one_clear_line_and_its_exit_status(
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_said_before_training(charrnn_in, corpus, tmp_path):
+def test_fault_07_a_folder_that_cannot_be_written_is_said_before_training(
+    charrnn_in, corpus, tmp_path
+):
     (tmp_path / "checkpoints").mkdir(mode=0o555)
     assert "--out" in charrnn_in("train", "corpus.txt", *SMALL, "--steps", 2, status=6).err
 
 
-def test_a_taken_name_is_never_overwritten_unless_asked(here, corpus, tmp_path):
+def test_fault_11_a_taken_name_is_never_overwritten_unless_asked(here, corpus, tmp_path):
     for _ in range(2):
         here("train", "corpus.txt", *SMALL, "--steps", 2, "-q")
     assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {"corpus", "corpus-2"}
@@ -327,7 +329,7 @@ def test_an_overwrite_that_cannot_start_leaves_the_old_run_alone(here, corpus, t
     assert best.read_bytes() == before
 
 
-def test_files_that_are_protected_or_not_of_a_run_are_not_overwritten(
+def test_fault_10_files_that_are_protected_or_not_of_a_run_are_not_overwritten(
     here, corpus, tmp_path, wording
 ):
     for name in ("last.safetensors", "best.safetensors"):
@@ -399,7 +401,7 @@ def metrics(folder):
         (signal.SIGUSR1, REQUEUE),
     ],
 )
-def test_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
+def test_fault_62_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
     charrnn_in, corpus, tmp_path, number, status, whole
 ):
     folder = tmp_path / "checkpoints" / "stopped"
@@ -502,7 +504,7 @@ def test_an_ignored_interrupt_stays_ignored(corpus, tmp_path):
     assert load_checkpoint(folder / "last.safetensors").metrics["step"] == 300
 
 
-def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
+def test_fault_65_closing_the_terminal_loses_nothing(corpus, tmp_path):
     """The terminal is gone when the hang-up comes: whatever the run says fails, and it saves all the same."""
     ours, theirs = pty.openpty()
 
@@ -530,7 +532,7 @@ def test_closing_the_terminal_loses_nothing(corpus, tmp_path):
     assert load_checkpoint(folder / "last.safetensors").metrics["step"] > 0
 
 
-def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path, wording):
+def test_fault_16_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path, wording):
     settings = {"hidden_size": 12, "batch_size": 6, "sequence_length": 10, "precision": "float32"}
     out = tmp_path / "checkpoints"
     first = charrnn.train(corpus, name="same", out=out, steps=50, save_every=0, **settings)
@@ -543,7 +545,7 @@ def test_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path, wording):
     assert list(first)
 
 
-def test_resume_refuses_another_corpus_and_a_missing_run_without_one(
+def test_fault_57_resume_refuses_another_corpus_and_a_missing_run_without_one(
     charrnn_in, corpus, tmp_path, wording
 ):
     process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, "--name", "long"), tmp_path)

@@ -151,7 +151,9 @@ temperatures = st.floats(0, allow_infinity=False) | st.sampled_from([0.0, 5e-324
 
 
 @given(some_logits(extreme), temperatures)
-def test_any_finite_temperature_gives_a_distribution_in_the_order_of_the_logits(logits, value):
+def test_fault_74_any_finite_temperature_gives_a_distribution_in_the_order_of_the_logits(
+    logits, value
+):
     made = np.array(check_rule(lambda x: rules.temperature(x, value), logits))
     p = numerics.softmax(made)
     np.testing.assert_allclose(p.sum(axis=-1), 1)
@@ -199,7 +201,7 @@ def test_top_k_keeps_the_k_largest(logits, k):
 
 
 @given(some_logits(), masses)
-def test_top_p_keeps_the_fewest_that_reach_the_mass(logits, mass):
+def test_fault_75_top_p_keeps_the_fewest_that_reach_the_mass(logits, mass):
     made = check_rule(lambda x: rules.top_p(x, mass), logits)
     for row, found in zip(logits, made, strict=True):
         p = numerics.softmax(row).tolist()

@@ -94,7 +94,7 @@ def test_a_setting_out_of_its_range_is_refused_at_once(setting, wording):
         make_model().sample(**setting)
 
 
-def test_the_same_seed_gives_the_same_text_and_another_seed_or_index_another():
+def test_fault_86_the_same_seed_gives_the_same_text_and_another_seed_or_index_another():
     model = make_model()
 
     def write(seed, index):

@@ -72,7 +72,7 @@ def test_a_corpus_is_read_in_the_normal_form_that_is_named(text):
     assert text_of(read(text)) == text
 
 
-def test_decomposed_accents_are_noticed_and_composed_ones_are_right():
+def test_fault_50_decomposed_accents_are_noticed_and_composed_ones_are_right():
     assert f"{9 * 7} decomposed accents" in advice(DECOMPOSED)
     assert "{normalize:nfc} composes each into one character" in advice(DECOMPOSED)
     for text, settings in (

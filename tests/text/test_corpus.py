@@ -66,7 +66,7 @@ MARKED = {
 
 @pytest.mark.parametrize("encoding", MARKED)
 @pytest.mark.parametrize("asked", ["left out", "named", "family"])
-def test_a_byte_order_mark_decides_and_is_no_part_of_the_text(encoding, asked):
+def test_fault_45_a_byte_order_mark_decides_and_is_no_part_of_the_text(encoding, asked):
     family = encoding.removesuffix("-le").removesuffix("-be")
     name = {"left out": None, "named": encoding, "family": family}[asked]
     corpus = read(MARKED[encoding] + TEXT.encode(encoding), encoding=name)
@@ -102,7 +102,7 @@ def test_what_is_no_encoding_of_text_is_refused(name, wording):
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 5, 1000])
-def test_a_wrong_byte_is_named_with_its_offset_and_line(piece, monkeypatch):
+def test_fault_44_a_wrong_byte_is_named_with_its_offset_and_line(piece, monkeypatch):
     monkeypatch.setattr(sources_module, "PIECE", piece)
     data = "é\n三\nabc".encode() + b"\xe9 Zwei\n"
     with pytest.raises(DataError) as caught:
@@ -118,7 +118,7 @@ def test_the_offset_counts_the_mark_that_was_taken_off(wording):
 
 
 @pytest.mark.parametrize("data", [b"abc\xe4", b"ab\xe4\xb8", b"ab\xed\xa0\x80", b"ab\xc0\x80"])
-def test_half_characters_surrogates_and_overlong_forms_are_refused(data, wording):
+def test_fault_48_half_characters_surrogates_and_overlong_forms_are_refused(data, wording):
     with wording.raises(DataError):
         read(data)
 
@@ -141,14 +141,14 @@ def test_the_hint_names_an_encoding_that_reads_the_text(encoding, text):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_without_a_mark_is_recognised(encoding, wording):
+def test_fault_46_utf_16_without_a_mark_is_recognised(encoding, wording):
     data = ("Plain English.\n" * 5).encode(encoding)
     with wording.raises(DataError):
         read(data)
     assert len(read(data, encoding=encoding)) == 75
 
 
-def test_a_binary_file_is_sent_to_level_byte(wording):
+def test_fault_47_a_binary_file_is_sent_to_level_byte(wording):
     data = b"\x89BIN\r\n\x1a\n" + bytes(range(1, 256)) + b"\0IHDR"
     with wording.raises(DataError) as caught:
         read(data)
@@ -192,7 +192,7 @@ def test_pieces_of_any_size_give_the_same_text(piece, text):
         (b"a\nb\n", ""),
     ],
 )
-def test_line_ends_become_lf_and_that_is_said(data, named):
+def test_fault_49_line_ends_become_lf_and_that_is_said(data, named):
     made, kept = read(data), read(data, keep_newlines=True)
     assert text_of(made) == data.decode().replace("\r\n", "\n").replace("\r", "\n")
     assert text_of(kept) == data.decode()
@@ -227,13 +227,13 @@ def test_bytes_are_kept_as_they_are():
         (b"\r\n", "the corpus needs at least 2 characters, but a.txt has 1"),
     ],
 )
-def test_a_text_of_fewer_than_two_characters_is_refused(data, message):
+def test_fault_41_a_text_of_fewer_than_two_characters_is_refused(data, message):
     with pytest.raises(DataError) as caught:
         read(data)
     assert caught.value.message == message
 
 
-def test_one_symbol_repeated_is_a_corpus():
+def test_fault_42_one_symbol_repeated_is_a_corpus():
     corpus = read(b"aaa")
     assert corpus.ids.tolist() == [0, 0, 0]
     assert (corpus.distinct, corpus.singletons) == (1, 0)
@@ -323,7 +323,7 @@ def test_split_sizes(length, val, test, sizes):
 @pytest.mark.parametrize(
     ("length", "val", "test"), [(2, 0.1, 0.0), (2, 0.0, 0.5), (3, 0.9, 0.0), (5, 0.4, 0.4)]
 )
-def test_a_text_too_short_to_be_split_is_for_training(length, val, test):
+def test_fault_43_a_text_too_short_to_be_split_is_for_training(length, val, test):
     assert split_sizes(length, val, test) == (length, 0, 0)
 
 
@@ -465,7 +465,7 @@ def test_what_is_no_file_is_refused_in_one_line(name, tmp_path):
     assert "\n" not in error.message
 
 
-def test_a_link_to_a_file_is_followed(tmp_path):
+def test_fault_59_a_link_to_a_file_is_followed(tmp_path):
     (tmp_path / "a.txt").write_text("abc")
     (tmp_path / "link").symlink_to("a.txt")
     corpus = read_corpus([file_source(tmp_path / "link")], CorpusConfig(), cache=tmp_path)
@@ -515,7 +515,7 @@ def test_a_gz_file_cut_or_damaged_anywhere_gives_its_text_or_a_data_error(tmp_pa
     assert refused > 2 * len(packed) - 20
 
 
-def test_a_gz_bomb_is_stopped(tmp_path, monkeypatch, wording):
+def test_fault_56_a_gz_bomb_is_stopped(tmp_path, monkeypatch, wording):
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(b"a" * 300_000))
     source = file_source(path)
@@ -635,7 +635,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
     assert sorted(notes.skipped["unreadable"]) == ["a/tests", "tests"]
 
 
-def test_links_in_a_circle_end(tmp_path):
+def test_fault_59_links_in_a_circle_end(tmp_path):
     make_folder(tmp_path, {"a/one.txt": b"text", "two.txt": b"text"})
     (tmp_path / "a" / "up").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "self").symlink_to("self")
@@ -693,6 +693,6 @@ def test_a_nul_byte_is_refused_wherever_it_is(at, wording):
 
 
 @pytest.mark.parametrize("text", ["\n\n", " " * 50, "\t \r\n\u00a0\u3000\n" * 9])
-def test_a_text_of_blanks_is_refused(text, wording):
+def test_fault_41_a_text_of_blanks_is_refused(text, wording):
     with wording.raises(DataError):
         read(text.encode())

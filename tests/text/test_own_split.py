@@ -120,7 +120,7 @@ def test_a_part_without_text_is_refused_by_name():
         read(test="")
 
 
-def test_a_part_is_a_file_or_a_fraction():
+def test_fault_61_a_part_is_a_file_or_a_fraction():
     for settings in (
         {"val_file": "a", "val_fraction": 0.2},
         {"val_file": "a", "test_fraction": 0.2},

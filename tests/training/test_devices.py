@@ -280,7 +280,7 @@ def test_batches_reach_a_cuda_gpu_from_pinned_memory_without_waiting(monkeypatch
 # --- devices and their faults ------------------------------------------------------------------------------------------
 
 
-def test_apples_gpu_is_taken_where_it_is_there_and_named(monkeypatch, wording):
+def test_fault_71_apples_gpu_is_taken_where_it_is_there_and_named(monkeypatch, wording):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with wording.raises(EnvironmentFault):

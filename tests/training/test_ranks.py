@@ -187,7 +187,7 @@ def process_of(rank, launcher):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
-def test_when_a_rank_is_killed_all_end_and_the_run_is_resumed(
+def test_fault_73_when_a_rank_is_killed_all_end_and_the_run_is_resumed(
     tmp_path, monkeypatch, capsys, wording
 ):
     (tmp_path / "corpus.txt").write_text(make_text(3000))

@@ -104,7 +104,7 @@ def heard():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("stops", [(10,), (EPOCH,), (3, 14, EPOCH)], ids=str)
-def test_a_run_that_signals_stopped_ends_with_the_same_bytes(
+def test_fault_64_a_run_that_signals_stopped_ends_with_the_same_bytes(
     corpus, tmp_path, number, stops, heard
 ):
     """In the middle of an epoch, at its edge, once and three times; with dropout."""
@@ -215,7 +215,7 @@ def die_again_and_again(folder):
     sys.stdout.write(f"{deaths['calls']} {deaths['times']}")
 
 
-def test_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(tmp_path):
+def test_fault_01_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(tmp_path):
     """The k-th attempt dies before its k-th call, be it in the middle of a save; the next goes on with what is there."""
     code = (
         "import sys, pathlib; sys.path.append('.'); import test_resume as t;"
@@ -239,7 +239,7 @@ def test_kills_at_every_call_to_the_system_and_at_any_time_change_no_byte(tmp_pa
         assert ((last, measures, about), *rest) == contents(tmp_path / "whole")
 
 
-def test_a_second_ctrl_c_quits_at_once_in_the_middle_of_a_save(tmp_path):
+def test_fault_63_a_second_ctrl_c_quits_at_once_in_the_middle_of_a_save(tmp_path):
     """The save that the first one asked for never ends; what was kept before is whole."""
     (tmp_path / "corpus.txt").write_text(make_text(2000), encoding="utf-8")
     code = """
@@ -468,7 +468,7 @@ def test_a_run_that_is_killed_goes_back_to_the_same_point(corpus, tmp_path, kill
 
 @pytest.mark.parametrize("val_fraction", [0, 0.1])
 @pytest.mark.parametrize("spoilt_after", [4, 8, 13, 20])
-def test_a_run_that_always_diverges_gives_up_and_leaves_good_checkpoints_alone(
+def test_fault_67_a_run_that_always_diverges_gives_up_and_leaves_good_checkpoints_alone(
     corpus, tmp_path, spoilt_after, val_fraction
 ):
     corpus = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=val_fraction))
@@ -637,7 +637,7 @@ def test_resume_says_how_the_text_differs(unfinished, tmp_path, wording):
     wording(unfinished(*other))
 
 
-def test_resume_says_which_versions_and_machine_differ(unfinished, tmp_path, wording):
+def test_fault_37_resume_says_which_versions_and_machine_differ(unfinished, tmp_path, wording):
     change(
         tmp_path,
         versions={"torch": "1.0", "charrnn": "0.0"},

@@ -76,7 +76,7 @@ def test_the_drawing_in_the_docstring_is_what_happens():
 @pytest.mark.parametrize(
     ("num_symbols", "expected"), [(2, (1, 1)), (4, (1, 3)), (30, (5, 5)), (1000, (7, 5))]
 )
-def test_a_short_text_gets_fewer_rows_then_shorter_ones(num_symbols, expected):
+def test_fault_43_a_short_text_gets_fewer_rows_then_shorter_ones(num_symbols, expected):
     shape = BatchShape.fitting(num_symbols, 7, 5 if num_symbols > 5 else 9)
     assert (shape.batch_size, shape.sequence_length) == expected
 
@@ -97,7 +97,7 @@ def test_the_learning_rate_warms_up_then_falls_to_its_end():
 @pytest.mark.parametrize(
     "name", ["tpu", "mps:0", "cuda:", "cuda:256", "cuda:-1", "CUDA", "", "cpu:0"]
 )
-def test_a_device_that_is_none_is_refused(name, wording):
+def test_fault_70_a_device_that_is_none_is_refused(name, wording):
     with wording.raises(UsageError):
         TrainingConfig(device=name)
 
@@ -304,7 +304,7 @@ def test_the_state_is_carried_from_step_to_step_and_starts_each_epoch_at_zero(
             assert torch.equal(now[:, ~cold], before[:, ~cold])
 
 
-def test_a_full_disk_does_not_stop_training_but_fails_at_its_end(
+def test_fault_04_a_full_disk_does_not_stop_training_but_fails_at_its_end(
     corpus, tmp_path, monkeypatch, wording
 ):
     def full(path, *_content):
@@ -338,7 +338,7 @@ def test_a_best_checkpoint_that_was_not_written_is_not_believed_in(corpus, tmp_p
     assert (best["step"], best["best_step"], best["best_val_nats_per_char"]) == (21, 21, 2.0)
 
 
-def test_a_disk_that_is_full_once_is_forgiven(corpus, tmp_path, monkeypatch):
+def test_fault_04_a_disk_that_is_full_once_is_forgiven(corpus, tmp_path, monkeypatch):
     from charrnn import checkpoint
 
     real, calls = checkpoint.write_atomically, []
@@ -363,7 +363,7 @@ def test_a_disk_that_is_full_once_is_forgiven(corpus, tmp_path, monkeypatch):
         RuntimeError("can't allocate memory: you tried"),
     ],
 )
-def test_a_full_memory_says_what_to_try(corpus, tmp_path, monkeypatch, error):
+def test_fault_68_a_full_memory_says_what_to_try(corpus, tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 

@@ -1278,7 +1278,7 @@ def test_light_and_dark_are_both_legible(look, tiny_model, by):
     assert luminance(seen[1][1][1]) < 0.05
 
 
-def test_hostile_text_is_inert(look):
+def test_fault_85_hostile_text_is_inert(look):
     model = make_model(text=HOSTILE)
     page, _ = look(model, HOSTILE * 2, title=HOSTILE, first="L0.h.0")
     assert page.evaluate("typeof hacked") == "undefined"
