@@ -89,12 +89,13 @@ def conflicts():
         for name, (group, rule) in known.items():
             for other in refused_with(name, rule, known):
                 pair = typed(name, group, rule), typed(other, *known[other])
-                yield pytest.param(verb, *pair, id=f"{verb}-{name}-{other}")
+                beside = ("--html", "a.html") if rule.needs[:1] == ("html",) else ()
+                yield pytest.param(verb, *pair, beside, id=f"{verb}-{name}-{other}")
 
 
-@pytest.mark.parametrize(("verb", "first", "second"), list(conflicts()))
-def test_options_that_exclude_each_other_are_refused(call, verb, first, second):
-    result = call(verb, *first, *second, "-q", status=2)
+@pytest.mark.parametrize(("verb", "first", "second", "beside"), list(conflicts()))
+def test_options_that_exclude_each_other_are_refused(call, verb, first, second, beside):
+    result = call(verb, *beside, *first, *second, "-q", status=2)
     lines = [
         f"charrnn: {first[0]} and {second[0]} cannot be used together",
         "leave one of them out",
@@ -135,6 +136,9 @@ WITH = {
     ("gradients", "palette"): ("--experiment", "cliff", "--color", "256"),
     ("gradients", "digits"): ("--experiment", "cliff", "--color", "256"),
     **dict.fromkeys((("visualize", name) for name in ("length", "temperature")), ("--follow",)),
+    **dict.fromkeys(
+        (("visualize", name) for name in ("embed", "with_model", "curve")), ("--html", "a.html")
+    ),
 }
 """What an option needs beside it to have an effect."""
 OTHERS = {("context", "color"): "none", ("gates", "width"): 40, ("context", "width"): 40}

@@ -9,17 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paints import line_colors
+from variants import V, every_cell, make_config
 
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.interpret.gates import OPEN, SHUT, GateUse, Saturation, saturation
 from charrnn.interpret.recording import RecordedModel, Recording, record_parts
+from charrnn.model import CharRNN
 from charrnn.network.cells import CELLS
 from charrnn.network.numpy_ops import NumpyOps
+from charrnn.network.shapes import weight_shapes
 from charrnn.render.ansi import lines_of
 from charrnn.render.palette import ColorMode
 from charrnn.render.plot.picture import draw_scatter
 from charrnn.render.plot.scatter import Scatter, Square, scatter_rows
 from charrnn.render.views.gates import gate_rows
+from charrnn.text.vocabulary import Vocabulary
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -103,17 +107,16 @@ def test_the_keeper_multiplies_the_memory(cell):
     assert kind.memory_gate in kind.sigmoids
 
 
-@pytest.mark.parametrize("cell", CELLS.values(), ids=list(CELLS))
-def test_sigmoids_are_the_gates_that_stay_between_0_and_1(cell):
-    x = np.linspace(-9, 9, cell.num_blocks * 50)[
-        np.random.default_rng(0).permutation(cell.num_blocks * 50)
-    ]
-    fed = 50
-    weights = {"weight_hh": np.zeros((fed, len(x))), "bias_hh": np.zeros(len(x))}
-    weights |= dict.fromkeys(cell.vectors, np.zeros(50))
-    _, gates = cell.step(x, (np.zeros(50),) * len(cell.states), weights, NumpyOps)
-    within = [name for name, values in zip(cell.gates, gates, strict=False) if values.min() >= 0]
-    assert tuple(within) == cell.sigmoids
+@every_cell
+def test_sigmoids_are_the_gates_that_stay_between_0_and_1(name):
+    draw, config = np.random.default_rng(0), make_config(name)
+    weights = {n: draw.normal(0, 3, of) for n, of in weight_shapes(config).items()}
+    model = CharRNN(config, Vocabulary("char", range(97, 97 + V)), weights)
+    state, within = model.initial_state(20), np.ones(len(model.cell.gates), np.bool_)
+    for ids in draw.integers(0, V, (9, 20)):
+        _, state, gates = model.step(ids, state)
+        within &= [0 <= values.min() and values.max() <= 1 for values in gates[0]]
+    assert tuple(np.array(model.cell.gates)[within]) == model.cell.sigmoids
 
 
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=5), st.randoms(use_true_random=False))

@@ -1,6 +1,7 @@
 """`charrnn gradients`: how far back the gradient reaches, in trained and in untrained networks."""
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +155,9 @@ def gradients(
     if options.json:
         print_json(measured_as_dict(path, len(ids), measured))
     else:
-        rows = measured_rows(measured, len(ids), vocabulary, columns_of(layout, pictures))
+        wrap = bool(pictures) or sys.stdout.isatty()
+        columns = columns_of(layout, pictures)
+        rows = measured_rows(measured, len(ids), vocabulary, columns, wrap=wrap)
         show(rows, "how far the gradient reaches", pictures)
 
 

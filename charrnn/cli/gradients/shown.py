@@ -80,17 +80,33 @@ def columns_of(layout: ColoringOptions, pictures: PictureOptions) -> int:
 
 
 def measured_rows(
-    measured: list[Measured], num_symbols: int, vocabulary: "Vocabulary", width: int
+    measured: list[Measured],
+    num_symbols: int,
+    vocabulary: "Vocabulary",
+    width: int,
+    *,
+    wrap: bool,
 ) -> "Iterator[GridRow]":
-    """The tables of networks, one for each layer."""
+    """The tables of networks, one for each layer.
+
+    Args:
+        measured: the networks.
+        num_symbols: the symbols that they have read.
+        vocabulary: of these symbols.
+        width: columns in a line.
+        wrap: whether sentences are broken at this width too.
+    """
     from charrnn.render.grid import GAP, words
     from charrnn.render.tables import wrapped
+
+    def sentence(text: str) -> "Iterator[GridRow]":
+        yield from map(words, wrapped(text, width) if wrap else [text])
 
     reach, config = measured[0].reach, measured[0].model.config
     symbols = counted(num_symbols, noun_of(vocabulary.level))
     windows = counted(reach.windows, "window")
-    yield from map(words, wrapped(MEASURED, width))
-    yield from map(words, wrapped(f"the mean over {windows} in {symbols}.", width))
+    yield from sentence(MEASURED)
+    yield from sentence(f"the mean over {windows} in {symbols}.")
     for layer in range(config.num_layers):
         yield GAP
         if config.num_layers > 1:
@@ -99,7 +115,7 @@ def measured_rows(
         yield from _fading([_curve(network, layer) for network in measured], width)
     yield GAP
     for line in EXPLAINED:
-        yield from map(words, wrapped(line, width))
+        yield from sentence(line)
 
 
 def _fading(curves: "list[Curve]", width: int) -> "Iterator[GridRow]":
