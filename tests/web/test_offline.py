@@ -377,6 +377,37 @@ def test_what_is_typed_is_read_and_continued_with_units_held(opened, tiny_exact)
     assert page.locator("#live-plain").text_content() == "def a(" + plain
 
 
+def test_on_a_phone_the_sentences_stand_above_the_text_and_an_empty_box_leaves_no_room(
+    opened, tiny_exact
+):
+    page = opened(tiny_exact)
+    page.set_viewport_size({"width": 390, "height": 844})
+    box, sentences, text = (
+        page.locator(part).bounding_box()["y"] for part in ("#live-text", "#intro", "#text")
+    )
+    assert box < sentences < text
+    assert not page.locator("#reach .save").is_visible()  # there is no curve yet
+    page.evaluate("() => { $('live-compare').hidden = $('live-second').hidden = false; }")
+    captions = page.locator("#live-second h4")
+    assert captions.all_inner_texts() == ["Unedited", "With edited units"]
+    page.evaluate("() => { $('live-compare').hidden = true; }")
+    page.get_by_role("button", name="Show its card").click()
+    page.locator("#card .bars").first.wait_for()
+    page.get_by_role("button", name="Large type").click()
+    for width in (320, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    height = "document.documentElement.scrollHeight"
+    assert page.evaluate(height) > 3 * 844
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.wait_for_function("() => !page.live.shown")
+    assert page.evaluate(height) < 2 * 844
+    page.fill("#live-text", "def")
+    read(page, "def")
+    assert page.locator("#text").is_visible()
+    assert page.evaluate(height) > 3 * 844
+
+
 def test_writing_stops_when_it_is_stopped(opened, tiny_exact):
     page = opened(tiny_exact)
     page.fill("#live-text", "def ")

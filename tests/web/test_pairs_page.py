@@ -197,3 +197,20 @@ def test_a_model_that_hands_on_one_vector_has_states_alone(look):
     assert page.locator("#between").is_hidden()
     assert page.locator("#sides").is_hidden()
     assert page.locator("#lines").inner_text().strip() == "ab↵"
+
+
+def test_no_matrix_is_cut_on_paper_which_does_not_say_how_to_click(look):
+    _, _, model = both("attention")
+    page = look(data_of_pairs(model, [("abcde" * 4, "ed" * 4)] * 6))
+    hidden = "$('pairs').scrollHeight - $('pairs').clientHeight"
+    hint = page.locator("#between-hint")
+    assert page.evaluate(hidden) > 0
+    assert "click" in hint.inner_text()
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.emulate_media(media="print")
+    assert page.evaluate(hidden) == 0
+    room, last = (page.locator(part).last.bounding_box() for part in ("#pairs", ".pair"))
+    assert room["y"] <= last["y"] < last["y"] + last["height"] <= room["y"] + room["height"]
+    assert last["x"] + last["width"] <= 720
+    assert "greener" in hint.inner_text()
+    assert "click" not in hint.inner_text()

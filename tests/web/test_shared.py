@@ -299,10 +299,23 @@ def test_a_picture_of_hostile_text_is_text(look):
 
 # --- in a frame -----------------------------------------------------------------------------------
 
+CURVE = {"lengths": [1, 10, 100], "mean": [4, 3, 2], "excess": [2, 1, 0], "error": [0.1, 0.1, 0]}
+CURVE |= {"effective": 100, "windows": 50}
+
+# By how many pixels a section lies over the line below it.
+BELOW = """id => {
+    const [box, foot] = [$(id), document.querySelector("footer")];
+    const isCut = getComputedStyle(box).overflowY !== "visible";
+    const stop = box.getBoundingClientRect().top + (isCut ? box.clientHeight : box.scrollHeight);
+    return stop - foot.getBoundingClientRect().top;
+}"""
+
 
 def test_a_page_for_a_frame_shows_one_view_and_what_made_it(look, visit, tiny_model, folder):
     path = folder / "framed.html"
-    path.write_text(page_html(data_of(tiny_model, TEXT), embed=True), encoding="utf-8")
+    data = data_of(tiny_model, TEXT) | {"context": CURVE}
+    next(u for u in data["units"] if u["name"] == "L1.h.4")["reasons"] = ["inside quotes, AUC 0.97"]
+    path.write_text(page_html(data, embed=True), encoding="utf-8")
     visit(path.as_uri())
     around = "<!DOCTYPE html><title>a page</title><iframe width=600 height=320 src='{}'></iframe>"
     page = look(around.format(f"{path.as_uri()}#unit=L1.h.4&at=9"), waits=False)
@@ -317,8 +330,26 @@ def test_a_page_for_a_frame_shows_one_view_and_what_made_it(look, visit, tiny_mo
     assert frame.evaluate("$('text').scrollHeight > $('text').clientHeight")
     assert frame.locator("footer").inner_text().startswith(f"{glyph(TEXT[8])}, 9 of 900, L1.h.4 ")
     assert "a test · Made by charrnn" in frame.locator("footer").inner_text()
+    assert frame.locator("#unit-about").inner_text() == "inside quotes"
+    intro = frame.locator("#intro")
+    assert intro.is_hidden()
+    frame.get_by_role("button", name="Explain").click()
+    assert "Red is positive" in intro.inner_text()
+    frame.get_by_role("button", name="Got it").click()
+    frame.get_by_role("button", name="Made by charrnn").click()
+    assert "--embed" in frame.locator("#tip").inner_text()
+    frame.get_by_role("button", name="Words and keys").click()
+    frame.locator("#help[open]").get_by_role("button", name="Close").click()
     length = page.evaluate("history.length")
-    for view, ids in (("map", ["map", ""]), ("gates", ["gates", ""]), ("nothing", ["reading", ""])):
+    views = {
+        "map": "map",
+        "gates": "gates",
+        "curves": "curves",
+        "reach": "reach",
+        "context": "reach",
+    }
+    for view, own in (views | {"nothing": "reading"}).items():
+        ids = [own, ""]
         page.evaluate(
             "hash => { const frame = document.querySelector('iframe'); frame.src = frame.src.split('#')[0] + hash; }",
             f"#view={view}&unit=L0.h.1",
@@ -326,9 +357,12 @@ def test_a_page_for_a_frame_shows_one_view_and_what_made_it(look, visit, tiny_mo
         frame.wait_for_function("() => $('unit-name').textContent === 'L0.h.1'")
         frame.evaluate("address.following")
         assert frame.evaluate(shown) == ids
+        assert frame.evaluate(BELOW, own) <= 0
         frame.evaluate("pick(3)")
         frame.evaluate("() => new Promise((f) => setTimeout(f, SETTLED + 20))")
-    assert page.evaluate("history.length") <= length + 3  # only those of the page around it
+    assert (
+        page.evaluate("history.length") <= length + len(views) + 1
+    )  # only those of the page around it
 
 
 @pytest.fixture

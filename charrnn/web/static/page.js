@@ -101,7 +101,7 @@ function frame() {
   if (!isFramed()) return;
   const sections = [...document.querySelectorAll("#main > section")];
   const ids = sections.filter(({ hidden }) => !hidden).map(({ id }) => id);
-  const wanted = new Map([["text", "reading"], ["pairs", "between"]]).get(page.framed) ?? page.framed;
+  const wanted = new Map([["text", "reading"], ["pairs", "between"], ["context", "reach"]]).get(page.framed) ?? page.framed;
   const own = [wanted, "between", "reading"].find((id) => ids.includes(id));
   for (const section of sections) section.classList.toggle("framed", section.id === own || (section.id === "live" && own === "reading"));
 }
@@ -195,6 +195,7 @@ const ABOUT = {
 function aboutUnit(data, unit) {
   if (ABOUT[unit]) return ABOUT[unit](data);
   const { low, high, interest, reasons } = data.units[unit];
+  if (isFramed()) return [reasons.map((reason) => reason.replace(/, \S+ [\d.]+$/, "")).join(" · ")];
   const names = reasons.map((reason) => `${reason} · `).join("");
   return [`${names}${signed(low)} to ${signed(high)} in this text · `, ["interest", "interest"], ` ${interest.toFixed(2)}`];
 }
@@ -444,7 +445,7 @@ function start() {
   page.legend = new Legend($("legend"));
   page.guesses = new GuessStrip($("guessed"), $("strip"), page);
   page.tips = new Tips($("tip"));
-  showIntroduction(!isExplained());
+  showIntroduction(!isFramed() && !isExplained());
   page.list.changed = () => page.data && page.map.later();
   listenToText();
   listenToKeys();
@@ -459,11 +460,21 @@ async function open() {
   start();
   const raw = JSON.parse($("data").textContent);
   page.maker = `Made by charrnn ${raw.version}`;
-  $("maker").textContent = isFramed() ? `${raw.title} · ${page.maker}` : page.maker;
+  $("maker").textContent = page.maker;
   $("how").textContent = `charrnn ${howToMake(raw)}`;
+  if (isFramed()) signFrame(raw);
   if (raw.sides) await showPairs(raw);
   else show(raw.live && !raw.labels ? complete(await openLive(raw)) : await decode(raw));
   return raw;
+}
+
+// In a frame there is room for one line: what more there is to say comes on demand.
+function signFrame(raw) {
+  const maker = element("button", { type: "button", className: "term", textContent: page.maker });
+  maker.dataset.tip = maker.ariaDescription = `to make one: charrnn ${howToMake(raw)} --embed`;
+  const ask = element("button", { type: "button", className: "term", textContent: "Words and keys" });
+  ask.addEventListener("click", KEYS["?"]);
+  $("maker").replaceChildren(`${raw.title} · `, maker, " · ", ask);
 }
 
 // What one types to make such a page.

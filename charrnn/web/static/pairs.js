@@ -24,7 +24,7 @@ async function showPairs(raw) {
   $("between").hidden = !raw.pairs.length;
   fill($("between-title"), raw.heading === "Attention" ? ["attention", raw.heading] : raw.heading);
   pairs.meaning = raw.meaning;
-  $("between-hint").textContent = ofTable(raw);
+  $("between-hint").replaceChildren(ofTable(raw), element("span", { textContent: TABLE_USE }));
   const begun = { source: 0, target: 0 };
   pairs.tables = raw.pairs.map((pair) => {
     const table = new PairTable(pair, raw.full, { ...begun });

@@ -35,6 +35,7 @@ class ContextPlot {
     const { curve, box, page } = this;
     this.section.hidden = !curve && !this.ask;
     $("reach-ask").hidden = Boolean(curve) || !this.ask;
+    this.section.querySelector(".save").hidden = !curve;
     if (!curve) return box.replaceChildren(), ($("reach-note").textContent = "");
     const { noun } = page.data;
     box.replaceChildren(this.picture());

@@ -51,7 +51,7 @@ class Tips {
       else if (!box.contains(event.target)) this.hide();
     });
     document.addEventListener("click", (event) => {
-      const word = wordAt(event, "[data-term]");
+      const word = wordAt(event, "[data-term], .term");
       if (this.word && event.target === this.word.control) return; // a click on a label is one on its control, too
       if (!word) return box.contains(event.target) ? undefined : this.hide();
       if (word === this.word && this.isPinned && word.localName === "button") this.hide();
