@@ -1,7 +1,9 @@
 """What a model reads where no text was given: validation text of its own corpus, or what it generates itself."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import say
@@ -49,6 +51,8 @@ class OwnText:
 
     text: str
     name: str
+    whole: int | None = None
+    """Characters of all that it is the beginning of; None: of nothing more."""
 
 
 def own_text(
@@ -70,12 +74,13 @@ def own_text(
         held_out: characters of the validation text.
         generated: characters of a text that the model generates.
     """
-    if seed is None and loaded and (text := _held_out_text(loaded, max(MAX_SYMBOLS, held_out))):
-        text = text[: _least(held_out, most)]
+    own = _held_out_text(loaded, max(MAX_SYMBOLS, held_out)) if seed is None and loaded else None
+    if own and own.text:
+        text = own.text[: _least(held_out, most)]
         say(
             f"charrnn: no text given; reading {counted(len(text), 'character')} of the model's validation text"
         )
-        return OwnText(text, "validation text of the model's own corpus")
+        return OwnText(text, own.name, own.whole)
     length = _least(generated, most)
     say(f"charrnn: no text given; reading {counted(length, 'character')} that the model generates")
     text = generated_text(model, length, item_end_of(model.reading), seed)
@@ -86,27 +91,40 @@ def _least(usual: int, most: int | None) -> int:
     return usual if most is None else min(usual, most)
 
 
-def _held_out_text(loaded: "Checkpoint", most: int) -> str:
+def _held_out_text(loaded: "Checkpoint", most: int) -> OwnText | None:
     """Validation text of the corpus that a model was trained on, at most `most` symbols of it.
 
-    It is empty if the corpus is not at hand, or is large.
+    None if the corpus is not at hand, or is large.
     """
     from charrnn.cli.own_corpus import read_own_corpus
 
     about = loaded.run.get("corpus")
     if not isinstance(about, dict) or not _is_at_hand(about):
-        return ""
+        return None
     try:
         corpus = read_own_corpus(loaded, hint="")
     except CharrnnError:
-        return ""
+        return None
     begin = corpus.item_end is not None
     held_out = corpus.val[begin : begin + most]
     from charrnn.cli.inputs import leave_out_unknown
 
-    text = leave_out_unknown(corpus.vocabulary.decode(held_out), loaded.model)[0]
+    decode = corpus.vocabulary.decode
+    text = leave_out_unknown(decode(held_out), loaded.model)[0]
     begun, _, whole_lines = text[:MAX_BEGUN].partition("\n")
-    return text[len(begun) + 1 :] if corpus.item_end is None and whole_lines else text
+    if corpus.item_end is None and whole_lines:
+        text = text[len(begun) + 1 :]
+    whole = len(text) + len(decode(corpus.val[begin + most :]))
+    return OwnText(text, f"validation text of {corpus_name(about)}", whole)
+
+
+def corpus_name(about: Mapping[str, object]) -> str:
+    """What a checkpoint's corpus is called in a page: its file without folders, or the first of several."""
+    names = about.get("sources")
+    if not isinstance(names, list) or not names:
+        return "the model's own corpus"
+    first = PurePath(str(names[0])).name or str(names[0])
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
 
 
 def _is_at_hand(about: dict[str, object]) -> bool:

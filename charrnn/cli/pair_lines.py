@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from charrnn.cli.own_text import VALIDATION_TEXT
+from charrnn.cli.own_text import VALIDATION_TEXT, corpus_name
 from charrnn.cli.terminal import say
 from charrnn.errors import DataError
 from charrnn.runs import title_of
@@ -31,6 +31,15 @@ class PairLines:
     def title(self) -> str:
         """The name of the model: its run, or its file."""
         return title_of(self.loaded)
+
+    def origin(self, count: int) -> str:
+        """What a number of sources that were read are, in words: "3 validation sources of dates"."""
+        from charrnn.cli.inputs import name_texts
+
+        if self.names:
+            return f"{counted(count, 'source')} of {name_texts(self.names)}"
+        corpus = corpus_name(self.loaded.run.get("corpus") or {})
+        return f"{counted(count, 'validation source')} of {corpus}"
 
     def read(self, most: int | None = None, own: int | None = None) -> list[tuple[str, str | None]]:
         """The sources, each with the target behind its tab; those that are to be written are None.

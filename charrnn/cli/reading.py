@@ -130,7 +130,7 @@ class Reader:
         """The text and what it is a part of; arguments and errors as for `text`."""
         if not self.names:
             own = own_text(self.loaded, self.model, seed=self.seed, most=most, held_out=held_out)
-            return GivenText(own.text, own.text, own.name)
+            return GivenText(own.text, own.text, own.name, own.whole)
         return given_text(self.names, self.model, self.config, most, exact=exact)
 
     def recording(self, text: str, predictions: int, keep: "Collection[str] | None") -> "Recording":

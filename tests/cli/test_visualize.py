@@ -26,6 +26,7 @@ from variants import NAMES, H, every_cell, every_variant, make_model
 import charrnn
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.cli import reading
+from charrnn.cli.own_text import OwnText
 from charrnn.config import CorpusConfig
 from charrnn.interpret.units import most_interesting
 from charrnn.render.palette import ColorMode
@@ -214,7 +215,7 @@ def test_without_a_text_the_model_reads_validation_text_of_its_corpus(
 @pytest.mark.parametrize(("options", "count"), [((), 800), (("--max-chars", 1500), 1500)])
 def test_as_much_validation_text_is_read_as_is_asked_for(see, monkeypatch, options, count):
     own = "charrnn.cli.own_text._held_out_text"
-    monkeypatch.setattr(own, lambda _, most: ("ab\n" * 1000)[:most])
+    monkeypatch.setattr(own, lambda _, most: OwnText(("ab\n" * 1000)[:most], "a text"))
     shown = see("tiny", "--unit", "L0.h.3", *options)
     assert f"{count:,}" in shown.err
 

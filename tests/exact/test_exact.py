@@ -251,7 +251,8 @@ def test_a_program_in_c_writes_the_same_text(kind, tmp_path):
 def test_a_program_of_bytes_writes_whole_characters(tmp_path):
     model = exact(network("gru", Vocabulary.of_bytes()))
     program = compiled(tmp_path, model)
-    text, _, _ = written(program, "--seed", 3, "--length", 100, "--temp", 1.5, "--prompt", "é")
+    arguments = ("--seed", 3, "-n", 100, "--temperature", 1.5, "--prompt", "é")
+    text, _, _ = written(program, *arguments)
     assert text == "é" + text_of(model, "é", seed=3, length=100, temperature=1.5)
     assert len(text) == 101
 
@@ -298,6 +299,9 @@ def test_a_program_refuses_what_it_does_not_know(tmp_path):
         assert (text, status) == ("", 2)
         assert error.count("\n") == 1
     assert written(program, "--seed", 2**64 - 1, "--length", 1)[2] == 0
+    usage, error, status = written(program, "--help")
+    assert usage.startswith("usage: [--prompt TEXT]")
+    assert (error, status) == ("", 0)
 
 
 @needs_compiler

@@ -157,9 +157,9 @@ def test_the_states_of_either_text_are_shown(look):
     page.evaluate("pick(page.data.units.findIndex((u) => u.name === 'L0<.c.2'))")
     captions = page.locator("#plots figcaption").all_inner_texts()
     assert [text.split(" · ")[0] for text in captions if "L0<, unit 2" in text] == [
-        "gate i<",
-        "gate f<",
-        "gate o<",
+        "gate i<, input gate",
+        "gate f<, forget gate",
+        "gate o<, output gate",
     ]
 
 

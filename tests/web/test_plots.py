@@ -187,7 +187,8 @@ def test_the_units_that_react_to_spans_are_those_of_the_terminal(page, data, spa
 def test_a_pattern_that_says_too_little_says_so(page, data):
     note = page.locator("#react-note")
     for pattern, words in (
-        ("(", "regular expression"),
+        ("[a-z]+(", "not complete"),
+        ("+", "no regular expression"),
         ("no such text", "matches nothing"),
         ("[^]", "all of the text"),
     ):
@@ -470,7 +471,8 @@ def test_the_context_curve_of_a_page_is_the_terminals(opening, inside, item_end)
             assert found[key] == pytest.approx(expected[key], abs=6e-5)
     page.get_by_role("button", name="Measure it").click()
     page.locator("#reach-box svg").wait_for()
-    assert "Context length" in page.locator("#reach-note").text_content()
+    assert "Each point is the mean of 64 predictions" in page.locator("#reach-note").text_content()
+    assert page.locator("#reach-box .effective").count() == 1
     assert page.locator("#reach-box .point").count() == len(
         page.evaluate("page.reach.curve.lengths")
     )

@@ -49,7 +49,9 @@ def write_pairs_page(page: Page, lines: PairLines, view: ViewOptions) -> None:
         sources = with_ends(list(record_sources(model, [source for source, _ in pairs])))
         whole = with_targets(model, pairs) if model.config.writes else []
         targets = list(record_targets(model, whole, top=view.predictions or GUESSES))
-        sides = _sides({"source": sources, "target": targets}, model, view)
+        sides = _sides(
+            {"source": sources, "target": targets}, model, view, lines.origin(len(pairs))
+        )
     heading, meaning = "Symbols", SYMBOLS
     if alignment.looks or alignment.is_label:
         heading, meaning = ("Attention", ATTENTION) if alignment.looks else ("Labels", LABELS)
@@ -91,15 +93,22 @@ def write_dumped_pairs_page(
     both = zip(*recorded.values(), strict=False) if has_attention else ()
     matrices = [attention_in(*pair) for pair in both]
     title = next(iter(dumps.values())).path.stem
-    sides = _sides(recorded, network, view)
+    count, file = len(next(iter(recorded.values()))), next(iter(dumps.values())).path.name
+    sides = _sides(recorded, network, view, f"{counted(count, 'source')} of {file}")
     data = pairs_data(matrices, sides, title=title, heading="Attention", meaning=ATTENTION)
     _write(page, data)
 
 
 def _sides(
-    recorded: "Mapping[str, Sequence[Recording]]", network: "Architecture", view: ViewOptions
+    recorded: "Mapping[str, Sequence[Recording]]",
+    network: "Architecture",
+    view: ViewOptions,
+    read: str,
 ) -> dict[str, Any]:
-    """The data of the page of each text: all units of its memory, or of `what`, and those that were named."""
+    """The data of the page of each text: all units of its memory, or of `what`, and those that were named.
+
+    `read` says which sources were read.
+    """
     from charrnn.interpret.units import parse_units, require_array
     from charrnn.web.data import Origin, page_data
 
@@ -115,7 +124,8 @@ def _sides(
         if view.surprisal and side == "target":
             first = "surprisal"
         shown = [*_whole(parts[0], network, view.what), *own]
-        origin = Origin(counted(len(parts), side), sum(len(part.text) for part in parts))
+        name = read if side == "source" else f"{side}s of {read}"
+        origin = Origin(name, sum(len(part.text) for part in parts))
         sides[side] = page_data(parts, shown, title="", first=first, origin=origin)
     return sides
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#define USAGE "usage: [--prompt TEXT] [--temp T] [--seed N] [--length N]" WEIGHTS_USAGE
+
 static void fail(const char *what, const char *value) {
     fprintf(stderr, "charrnn: %s%s\n", what, value);
     exit(2);
@@ -114,11 +116,12 @@ int main(int argc, char **argv) {
     for (n = 1; n < argc; n += 2) {
         const char *value = n + 1 < argc ? argv[n + 1] : NULL;
         if (!strcmp(argv[n], "--prompt") && value) prompt = value;
-        else if (!strcmp(argv[n], "--temp")) temperature = number(argv[n], value);
-        else if (!strcmp(argv[n], "--length")) length = whole(argv[n], value);
+        else if (!strcmp(argv[n], "--temp") || !strcmp(argv[n], "--temperature")) temperature = number(argv[n], value);
+        else if (!strcmp(argv[n], "--length") || !strcmp(argv[n], "-n")) length = whole(argv[n], value);
         else if (!strcmp(argv[n], "--seed")) seed = whole(argv[n], value);
         else if (!strcmp(argv[n], "--weights") && value) weights = value;
-        else fail("usage: [--prompt TEXT] [--temp T] [--seed N] [--length N]" WEIGHTS_USAGE "; not ", argv[n]);
+        else if (!strcmp(argv[n], "--help")) return puts(USAGE) < 0;
+        else fail(USAGE "; not ", argv[n]);
     }
 #ifdef WEIGHTS_BESIDE
     load(weights);
@@ -130,10 +133,7 @@ int main(int argc, char **argv) {
     charrnn_reset();
     if (ITEM_END >= 0) charrnn_read(ITEM_END);
     else if (!*prompt && NEWLINE >= 0) charrnn_read(NEWLINE);
-    for (rest = prompt; (symbol = next_symbol(&rest)) >= 0;) {
-        charrnn_read(symbol);
-        put(symbol);
-    }
+    for (rest = prompt; (symbol = next_symbol(&rest)) >= 0; put(symbol)) charrnn_read(symbol);
     while (k < length) {
         symbol = charrnn_draw(temperature, allowed());
         if (symbol == ITEM_END) break;

@@ -84,7 +84,7 @@ const PARTS = [
   },
   {
     get: () => [["unit", nameOf(page.data, page.unit)]],
-    set: ({ unit }) => pick(placeOf(page.data, unit) ?? page.unit),
+    set: ({ unit }) => pick(placeOf(page.data, unit) ?? placeOfName(page.data, unit) ?? page.unit),
   },
   {
     get: () => [["at", page.at + 1]],
@@ -154,7 +154,7 @@ async function seeLive(seen, all) {
 function editOf(kind, edit) {
   const at = edit.lastIndexOf(":");
   const [name, value] = [edit.slice(0, at), edit.slice(at + 1)];
-  const unit = page.data.units.find((one) => isOf(`${kind} ${name}=`, one.name) || one.reasons.some((reason) => reason.startsWith(`${name},`)));
+  const unit = page.data.units.find((one) => isOf(`${kind} ${name}=`, one.name) || one.reasons.some((reason) => nameIn(reason) === name));
   return unit && /^[+-]?[0-9]{1,9}(\.[0-9]{1,9})?$/.test(value) ? { kind, name, value, scale: unit.scale } : null;
 }
 

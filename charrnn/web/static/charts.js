@@ -269,7 +269,7 @@ class GatePlots {
       plot.points ??= this.points(plot.gate);
       plot.picked = plot.points.find(isOwn);
       this.paint(prepare(plot.canvas, size, size), size, plot);
-      const title = `gate ${plot.gate.name}`;
+      const title = titleOfGate(data, plot.gate);
       plot.caption.textContent = plot.picked ? `${title} · ${describeGate(data.noun, plot.gate, plot.picked)}` : title;
     }
     this.tell();
@@ -321,7 +321,7 @@ class GatePlots {
   }
 
   tell(gate, point) {
-    this.note.textContent = point ? `gate ${gate.name} · ${describeGate(this.page.data.noun, gate, point)}` : "";
+    this.note.textContent = point ? `${titleOfGate(this.page.data, gate)} · ${describeGate(this.page.data.noun, gate, point)}` : "";
   }
 }
 
@@ -336,6 +336,12 @@ function circle(context, x, y, radius) {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   context.stroke();
+}
+
+// The name of a gate, and the first words of what it is, if they are known: "gate i, input gate".
+function titleOfGate({ source }, { name }) {
+  const meaning = source.meanings[letterOf(name)]?.split(/[:;,]/)[0];
+  return meaning ? `gate ${name}, ${meaning}` : `gate ${name}`;
 }
 
 function describeGate(noun, gate, { layer, index, left, right, reasons }) {

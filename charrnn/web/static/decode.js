@@ -118,6 +118,20 @@ function brightnessAt(data, unit, t) {
   return (partAt(data, unit, t) * scale) / full;
 }
 
+// Nothing stands before the first symbol of all.
+const isPredicted = (data, t) => t + data.start > 0;
+
+// The unit by its name, such as "inside quotes", or by a part that no other unit's name has; null if there is none.
+function placeOfName({ units }, name = "") {
+  const withName = (fits) => [...units.keys()].filter((u) => units[u].reasons.some((reason) => fits(nameIn(reason))));
+  const part = name.toLowerCase();
+  const [own] = withName((one) => one === name);
+  const some = withName((one) => part && one.toLowerCase().includes(part));
+  return own ?? (some.length === 1 ? some[0] : null);
+}
+
+const nameIn = (reason) => reason.replace(/( \(low\))?, \S+ [\d.]+$/, ""); // of "inside quotes (low), AUC 0.97"
+
 // A unit's value at a place, in words.
 function about(data, unit, t) {
   const { scale } = data.units[unit];
@@ -125,10 +139,13 @@ function about(data, unit, t) {
 }
 
 const visible = (label) => (label === " " ? "␣" : label);
-const signed = (value, digits = 2) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
-// A number known to within half a step: only significant decimals, and "≈" where the last is uncertain.
-const rounded = (value, step) =>
-  (step > 0.01 ? "≈" : "") + signed(value, Math.max(0, Math.min(2, Math.ceil(-Math.log10(step)))));
+// A number with its sign; what is rounded to zero has none.
+function signed(value, digits = 2) {
+  const figure = Math.abs(value).toFixed(digits);
+  return Number(figure) ? (value < 0 ? "−" : "+") + figure : figure;
+}
+// A number known to within half a step, without the decimals that mean nothing.
+const rounded = (value, step) => signed(value, Math.max(0, Math.min(2, Math.ceil(-Math.log10(step)))));
 const counted = (number) => number.toLocaleString("en");
 const numbered = (number, noun) => `${counted(number)} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (part, digits = 1) => `${(100 * part).toFixed(digits)} %`;

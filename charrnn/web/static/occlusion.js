@@ -60,7 +60,7 @@ async function contextCurve(read, isOld = () => false, windows = WINDOWS) {
   const lengths = [0];
   for (let k = 1; k <= Math.min(LONGEST, farthest); k *= 2) lengths.push(k);
   const first = model.itemEnd >= 0 ? 1 : Math.max(1, lengths.at(-1));
-  if (symbols.length <= first) throw new Error(`a context of ${first} needs at least ${first + 1} characters of text, not ${symbols.length}`);
+  if (symbols.length <= first) throw new Error(TOO_SHORT);
   const count = Math.min(windows, symbols.length - first);
   const places = Array.from({ length: count }, (_, k) => Math.floor(count < 2 ? first : first + (k * (symbols.length - 1 - first)) / (count - 1)));
   const rows = lengths.map(() => []);

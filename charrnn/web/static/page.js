@@ -81,8 +81,8 @@ function describe(data) {
   const kinds = Map.groupBy(data.units, ({ name }) => name.slice(0, name.lastIndexOf(".")));
   const held = [...kinds].map(([kind, units]) => `${counted(units.length)} of ${kind}`).join(", ");
   $("colophon").textContent =
-    `Units on this page: ${held || "none"}. Values are rounded to 1/${data.levels} of a unit’s largest value, ` +
-    `but for those of the strongest units at each ${data.noun}. ` +
+    `Units on this page: ${held || "none"}. Their values are rounded, to about ${percent(1 / data.levels, 0)} of a unit’s largest value; ` +
+    `those of the strongest units at each ${data.noun} are more precise. ` +
     `Model ${data.source.fingerprint}. ` +
     (!page.model?.isServed ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
 }
@@ -150,9 +150,9 @@ function look() {
 function inWords(t) {
   const { data, unit } = page;
   const value = unit < 0 ? "" : `, ${data.units[unit].name} ${about(data, unit, t)}`;
-  const bits = data.predicts ? `, ${(data.surprisal[t] / 1000).toFixed(1)} bits` : "";
+  const bits = data.predicts ? `, ${isPredicted(data, t) ? `${(data.surprisal[t] / 1000).toFixed(1)} bits` : "not predicted"}` : "";
   const label = spokenAt(data, t);
-  const counts = data.fromCounts ? `, ${percent(data.fromCounts[t] / data.certain, 0)} from counts` : "";
+  const counts = data.fromCounts && isPredicted(data, t) ? `, ${percent(data.fromCounts[t] / data.certain, 0)} from counts` : "";
   return `${label}, ${counted(t + 1)} of ${counted(data.length)}${value}${bits}${counts}`;
 }
 
@@ -312,9 +312,11 @@ function turn(by) {
 }
 
 let lastUnit = 0;
+const NO_MODEL = "What mattered is measured with the model, which is not in this page; a page written with --with-model has it.";
 
 // Color by surprisal or counts, or again by the unit before.
 function toggle(measure) {
+  if (measure === SALIENCY && !page.why.ask) $("why-none").textContent = NO_MODEL;
   if (!isThere(page.data, measure)) return;
   if (page.unit >= 0) lastUnit = page.unit;
   pick(page.unit === measure ? lastUnit : measure);

@@ -57,7 +57,7 @@ class UnitList {
     });
     const measures = [
       this.row(SURPRISAL, "surprisal", "bits", 0, "", `how unexpected each ${data.noun} was`),
-      this.row(SALIENCY, "saliency", "", 0, "", "what mattered for the character at the cursor"),
+      this.row(SALIENCY, "saliency", "", 0, "", `what mattered for the ${data.noun} at the cursor`),
       this.row(COUNTS, "counts", percent(data.meanFromCounts, 0), 0, "", `how much of each ${data.noun}'s probability came from them`),
     ];
     this.rows = [...measures.filter(({ dataset }) => isThere(data, Number(dataset.unit))), ...rows];
@@ -157,10 +157,9 @@ function showCharacter(page, t) {
   $("where").textContent = `${counted(t + 1)} of ${counted(data.length)}`;
   $("value").textContent = page.unit < 0 ? "" : `${data.units[page.unit].name} is ${about(data, page.unit, t)} here`;
   const cost = data.surprisal[t] / 1000;
-  const isPredicted = t + data.start > 0;
-  fill($("cost"), ...(isPredicted ? [["surprisal", "surprisal"], ` ${cost.toFixed(2)} bits`] : [`the first ${data.noun} is not predicted`]));
+  fill($("cost"), ...(isPredicted(data, t) ? [["surprisal", "surprisal"], ` ${cost.toFixed(2)} bits`] : [`the first ${data.noun} is not predicted`]));
   $("cost").hidden = !data.predicts;
-  $("spoke").hidden = !data.fromCounts || !isPredicted;
+  $("spoke").hidden = !data.fromCounts || !isPredicted(data, t);
   if (data.fromCounts) $("spoke").textContent = `${percent(data.fromCounts[t] / data.certain, 0)} of its probability from the counts`;
   const { chance } = page.ramps;
   const next = nextOf(data, t);
@@ -210,12 +209,13 @@ const textOf = (data, start, stop) =>
 const THRESHOLD = 0.3; // the initial threshold from which on a unit is on, as in charrnn/interpret/spans.py
 
 // The thresholds to choose from: the borders between levels.
-function setThresholds({ levels }) {
+function setThresholds({ levels, noun }) {
   const slider = $("threshold");
   const before = slider.max ? slider.valueAsNumber / (Number(slider.max) + 1) : THRESHOLD;
   Object.assign(slider, { min: 1, max: levels - 1, value: Math.round(before * levels) });
   $("thresholds-note").textContent =
-    `In steps of 1/${levels} of a unit's scale, the precision of the page: which units are on is exact, margins are within half a step.`;
+    `Each bar says how clearly a unit fits, at the ${noun} where it fits least: how far it is beyond the threshold in the span, ` +
+    "or below it beside the span, as a part of its largest value.";
 }
 
 function showSpan(page) {
@@ -226,7 +226,7 @@ function showSpan(page) {
   page.view.mark("span", [span]);
   const steps = $("threshold").valueAsNumber;
   const threshold = steps / data.levels;
-  const text = `${steps}/${data.levels}`;
+  const text = `on above ${percent(threshold, 0)} of its largest value`;
   $("threshold-value").textContent = $("threshold").ariaValueText = text;
   const snippet = textOf(data, span.start, span.stop);
   $("span-text").textContent = snippet.length > 80 ? `${snippet.slice(0, 60)} … ${snippet.slice(-16)}` : snippet;

@@ -1,7 +1,8 @@
 // How much context the model uses: what a character costs given only the last k characters, as a curve. A page has one if
 // it was written so; where a model is there, it is measured when it is asked for. See charrnn/interpret/context.py.
 
-const CURVE = { left: 48, right: 20, top: 12, height: 190, bottom: 48, most: 760 };
+const CURVE = { left: 62, right: 20, top: 22, height: 190, bottom: 48, most: 760 };
+const TOO_SHORT = "Type some more: there is nothing to predict yet.";
 
 class ContextPlot {
   constructor(section, box, page) {
@@ -18,6 +19,7 @@ class ContextPlot {
   // Measure it for the text that is shown; an answer for an earlier text is not shown.
   async demand() {
     const { data } = this.page;
+    if (data.length < 2) return ($("reach-note").textContent = TOO_SHORT);
     $("reach-note").textContent = "Measuring …";
     $("reach-ask").disabled = true;
     try {
@@ -37,15 +39,26 @@ class ContextPlot {
     $("reach-ask").hidden = Boolean(curve) || !this.ask;
     this.section.querySelector(".save").hidden = !curve;
     if (!curve) return box.replaceChildren(), ($("reach-note").textContent = "");
-    const { noun } = page.data;
     box.replaceChildren(this.picture());
-    $("reach-note").textContent =
-      `Context length ${counted(curve.effective)}: within 1 % of the bits with ${numbered(curve.lengths.at(-1), noun)}. With each length the same ` +
-      `${numbered(curve.windows, noun)} were predicted, from a state that has read nothing else. Bars: the standard error of the difference from the last point.`;
+    $("reach-note").textContent = `${this.inWords()} Each point is the mean of ${numbered(curve.windows, "prediction")}, the same for all${this.hasBars ? "; the bars say how sure the distance to the last point is (one standard error)" : ""}.`;
+  }
+
+  get hasBars() {
+    return this.curve.error.some((one) => one);
+  }
+
+  // From which length on more context makes little difference.
+  inWords() {
+    const { lengths, effective } = this.curve;
+    const { noun } = this.page.data;
+    const last = lengths.at(-1);
+    if (!last) return "The text is too short for any context.";
+    if (effective === last) return `It still gets better with more than ${numbered(lengths.at(-2), noun)}.`;
+    return `With ${numbered(effective, noun)} it predicts as well (within 1 %) as with ${counted(last)}.`;
   }
 
   picture() {
-    const { lengths, mean, excess, error } = this.curve;
+    const { lengths, mean, excess, error, effective } = this.curve;
     const { noun } = this.page.data;
     const width = Math.min(CURVE.most, this.box.clientWidth || CURVE.most);
     const height = CURVE.top + CURVE.height + CURVE.bottom;
@@ -61,6 +74,9 @@ class ContextPlot {
       picture.append(drawn("line", { x1: CURVE.left, x2: width - CURVE.right, y1: y(value), y2: y(value), class: "grid" }));
       picture.append(drawn("text", { x: CURVE.left - 6, y: y(value) + 4, class: "tick end" }, label));
     }
+    const reached = lengths.indexOf(effective);
+    picture.append(drawn("line", { x1: x(reached), x2: x(reached), y1: CURVE.top, y2: CURVE.top + CURVE.height, class: "effective" }));
+    picture.append(drawn("text", { x: 12, y: CURVE.top + CURVE.height / 2, class: "tick middle", transform: `rotate(-90 12 ${CURVE.top + CURVE.height / 2})` }, `bits per ${noun}`));
     const isTight = width / lengths.length < 44;
     lengths.forEach((length, k) => {
       if (!isTight || k % 2 === (lengths.length - 1) % 2) picture.append(drawn("text", { x: x(k), y: height - 30, class: "tick middle" }, counted(length)));

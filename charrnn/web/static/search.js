@@ -88,7 +88,7 @@ class Search {
     try {
       this.spans = matchesOf(data, new RegExp($("pattern").value, "gmu"));
     } catch ({ message }) {
-      return message;
+      return problemOf(message);
     }
     return this.spans.length ? "" : "It matches nothing in this text.";
   }
@@ -144,4 +144,10 @@ class Search {
     item.append(element("span", { className: "more", textContent: `mean ${signed(within * scale)} inside, ${signed(without * scale)} outside` }));
     return item;
   }
+}
+
+// What is wrong with a pattern, from the message of an engine, such as "Invalid regular expression: /a(/u: Unterminated group".
+function problemOf(message) {
+  const reason = message.split(": ").at(-1).replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
+  return `The pattern is ${/untermin|incomplete|missing|at end/i.test(reason) ? "not complete" : "no regular expression"}: ${reason}.`;
 }

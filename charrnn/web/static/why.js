@@ -6,16 +6,22 @@ const MATTERED = 8; // characters that are listed
 
 const METHODS = {
   gradient: {
-    about: "how strongly the prediction answers to a small change of each character (norm of the gradient of its log-probability)",
+    about: (noun) => `how strongly the prediction answers to a small change of each ${noun} (norm of the gradient of its log-probability)`,
     figure: (value) => value.toPrecision(3),
     isSigned: false,
   },
   occlusion: {
-    about: "the bits by which the prediction costs more if this one character is left out",
+    about: (noun) => `the bits by which the prediction costs more if this one ${noun} is left out`,
     figure: (value) => signed(value),
     isSigned: true,
   },
 };
+
+// Why nothing mattered for the first symbol of a line, record or document.
+function nothingBefore({ pieces, columns }, place) {
+  const last = pieces[columns[place - 1]];
+  return `${last === undefined ? "" : `Each ${last === "\n" ? "line" : "text"} is read by itself; `}nothing stands before it.`.replace(/^n/, "N");
+}
 
 class Why {
   constructor(page) {
@@ -67,7 +73,8 @@ class Why {
     const { data } = page;
     const { problem, values, start, place, probability } = found;
     const { about, figure, isSigned } = METHODS[this.method];
-    $("why-note").textContent = problem ?? `Colored: ${about}. The network gave “${visible(data.labels[data.columns[place]])}” here a probability of ${percent(probability)}.`;
+    const before = values.length ? `Colored: ${about(data.noun)}.` : nothingBefore(data, place);
+    $("why-note").textContent = problem ?? `${before} The network gave “${visible(data.labels[data.columns[place]])}” here a probability of ${percent(probability)}.`;
     const full = this.full;
     const order = [...values.keys()].sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || a - b).slice(0, MATTERED);
     const bars = order.map((k) =>
