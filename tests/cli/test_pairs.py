@@ -503,6 +503,8 @@ def test_a_page_has_the_matrices_and_the_states_and_a_dump_gives_the_same(see, t
         "visualize", "reverse", tmp_path / "s.txt", "--dump", tmp_path / "d.npz", "--predictions", 5
     )
     again = data_of("--from", tmp_path / "d.npz", "--surprisal")
+    for data in (plain, again):  # a dump keeps no name of what was read
+        assert [data["sides"][side].pop("origin")["read"] for side in data["sides"]]
     assert again == plain | {"title": "d"}
     assert data_of("cases", "low")["pairs"] == []
     assert data_of("tags", "abcd", "--what", "h<")["sides"]["source"]["units"][0]["what"] == "h<"
