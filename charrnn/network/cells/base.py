@@ -144,7 +144,7 @@ class Cell:
     gates: tuple[str, ...]
     """The values computed on the way, each of shape (N, H). The step may give more behind them, for `backward` alone."""
     sigmoids: tuple[str, ...] = ()
-    """The sigmoid gates, which open and shut, from 0 to 1; the rest are tanh candidates, from -1 to 1."""
+    """The sigmoid gates, which open and shut, from 0 to 1; the rest are candidates."""
     meanings: Mapping[str, str] = field(default_factory=dict)
     """What each state and gate is, in a few words for a reader who knows no equations."""
     memory_gate: str | None = None

@@ -32,13 +32,9 @@ ROUNDS = ("weight_q1", "weight_r2", "weight_q3", "weight_r4", "weight_q5")
 
 def own_shapes(E: int, H: int, V: int) -> Shapes:
     """The weights of a layer: those of an LSTM, and a matrix for each round."""
-    lstm = {
-        "weight_ih": (4 * H, E),
-        "weight_hh": (4 * H, H),
-        "bias_ih": (4 * H,),
-        "bias_hh": (4 * H,),
+    return LSTM.shapes(E, H, V) | {
+        name: (H, E) if place % 2 else (E, H) for place, name in enumerate(ROUNDS)
     }
-    return lstm | {name: (H, E) if place % 2 else (E, H) for place, name in enumerate(ROUNDS)}
 
 
 def step(x: Array, state: State, weights: Weights, ops: Ops) -> tuple[State, Blocks]:
