@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 RUNS = Path("checkpoints")
 BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.jsonl"
 BASELINES = "baselines.json"
+MAIN_FILES = (BEST, LAST, METRICS)
+"""The files by which a folder is recognized as a run's."""
+RUN_FILES = (*MAIN_FILES, BASELINES)
+"""These, and what can be missing."""
 """The baselines of the validation text, beside the checkpoints of a run for which they were measured."""
 MODEL = "model.safetensors"
 """The model in a folder that was exported for a hub."""

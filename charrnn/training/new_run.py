@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import EnvironmentFault, SettingError
-from charrnn.runs import BASELINES, BEST, LAST, METRICS, require_unused
+from charrnn.runs import require_unused
 from charrnn.text.kinds import asking_setting, item_noun
 from charrnn.text.pairs import PairCorpus
 from charrnn.text.rows import with_row_length
@@ -185,7 +185,7 @@ def new_trainer(
     The request is recorded with the run; one without a limit with the time that was planned for it.
     """
     from charrnn.training.plan import with_limit
-    from charrnn.training.run_folder import kept_files
+    from charrnn.training.run_folder import remove_run
     from charrnn.training.trainer import Trainer
     from charrnn.training.transfer import extended
 
@@ -206,9 +206,7 @@ def new_trainer(
         initial=initial,
         minutes=request.minutes,
     )
-    main = (folder / name for name in (LAST, BEST, METRICS, BASELINES))
-    for file in (*kept_files(folder), *main):  # --overwrite: the new run can start
-        file.unlink(missing_ok=True)
+    remove_run(folder)  # --overwrite: the new run can start
     return trainer
 
 

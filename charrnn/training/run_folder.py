@@ -13,7 +13,7 @@ from typing import Any
 from charrnn.checkpoint import Checkpoint, load_summary, save_checkpoint
 from charrnn.errors import CheckpointError, EnvironmentFault
 from charrnn.files import give_second_name, keep_lock
-from charrnn.runs import BEST, LAST, METRICS
+from charrnn.runs import BEST, LAST, METRICS, RUN_FILES
 from charrnn.training.events import Saved, SaveFailed
 from charrnn.training.metrics import Metrics
 from charrnn.training.progress import BEST_FIGURES, NO_BEST, best_figures
@@ -31,6 +31,17 @@ def kept_files(folder: Path) -> list[Path]:
         steps = load_summary(folder / LAST).metrics.get("kept", ())
         return [folder / older_name(step) for step in steps]
     return []
+
+
+def files_of_run(folder: Path) -> list[Path]:
+    """The files of the run in a folder, whether they are there or not."""
+    return [*kept_files(folder), *(folder / name for name in RUN_FILES)]
+
+
+def remove_run(folder: Path) -> None:
+    """Remove the run in a folder, so that another can start there. Other files stay."""
+    for file in files_of_run(folder):
+        file.unlink(missing_ok=True)
 
 
 class RunFolder:

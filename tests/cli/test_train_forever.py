@@ -57,6 +57,18 @@ def test_each_byte_costs_less_the_longer_the_stream_is_learned(learn, tmp_path):
     assert rows[1]["train_nats_per_char"] < 0.7 * rows[0]["train_nats_per_char"]
 
 
+def test_a_run_that_is_overwritten_leaves_nothing_but_what_is_not_its_own(learn, tmp_path):
+    learn(STREAM, *SMALL, "--name", "r", "--save-every", 0, "--keep", 2, "-q")
+    folder = tmp_path / "checkpoints" / "r"
+    for name in ("baselines.json", "notes.txt"):
+        (folder / name).write_text("{}")
+    assert list(folder.glob("step-*"))
+    learn(STREAM[:200], *SMALL, "--name", "r", "--overwrite", "-q")
+    left = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert left == {"last.safetensors", "metrics.jsonl", "notes.txt"}
+    assert last_of(tmp_path, "r").metrics["step"] == 199
+
+
 def test_it_saves_as_it_goes_and_when_a_signal_ends_it(tmp_path):
     """The only process of this module: a pipe that stays open, and a signal."""
     line = command("train", "-", "--gradient", "rtrl", "--forever", *SMALL, "--save-every", 0)

@@ -3,12 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrnn.runs import BASELINES, BEST, LAST, METRICS
+from charrnn.runs import MAIN_FILES, RUN_FILES
 
-MAIN_FILES = (BEST, LAST, METRICS)
-"""The files by which a folder is recognized as a run's."""
-RUN_FILES = (*MAIN_FILES, BASELINES)
-"""These, and what can be missing."""
 OLDER = "step-*.safetensors"
 """The pattern of older checkpoints."""
 
@@ -20,10 +16,9 @@ def is_run(folder: Path) -> bool:
 
 def own_files(folder: Path) -> Iterator[Path]:
     """The files of a run: checkpoints, metrics, baselines, and the older ones that the last one says it has kept."""
-    from charrnn.training.run_folder import kept_files
+    from charrnn.training.run_folder import files_of_run
 
-    everything = (*kept_files(folder), *(folder / name for name in RUN_FILES))
-    yield from (path for path in everything if path.is_file())
+    yield from (path for path in files_of_run(folder) if path.is_file())
 
 
 def size_on_disk(folder: Path) -> int:

@@ -84,6 +84,7 @@ def _opened(command_line: CommandLine, folder: Path) -> "EndlessRun":
     from charrnn.checkpoint import load_checkpoint
     from charrnn.network.shapes import describe
     from charrnn.training import forever
+    from charrnn.training.run_folder import remove_run
 
     request, saving = command_line.request, command_line.saving
     network, config = forever.settings_of_run(request)
@@ -97,19 +98,11 @@ def _opened(command_line: CommandLine, folder: Path) -> "EndlessRun":
         say(f"resuming    {folder} after {counted(run.num_bytes, 'byte')}")
     else:
         about = forever.about_endless(folder, config, request, saving)
-        _remove(folder)
+        remove_run(folder)
         run = forever.EndlessRun(network, config, folder, about=about, saving=saving)
     say(f"network     {describe(network)}")
     say(f"run         saving to {folder}; Ctrl-C ends it")
     return run
-
-
-def _remove(folder: Path) -> None:
-    """Remove the files of a run that is overwritten."""
-    from charrnn.runs import BEST, METRICS
-
-    for name in (BEST, LAST, METRICS):
-        (folder / name).unlink(missing_ok=True)
 
 
 def _learn(run: "EndlessRun", command_line: CommandLine, stopper: "Stopper") -> None:
