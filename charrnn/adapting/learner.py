@@ -221,6 +221,15 @@ class _Mixture:
         self._w = w + WEIGHT_RATE * slope(w, network[came], counted[came], known)
 
 
+def can_learn(model: CharRNN) -> bool:
+    """Whether a model can learn while it reads."""
+    try:
+        require_able(model)
+    except UsageError:
+        return False
+    return True
+
+
 def require_able(model: CharRNN) -> None:
     """Raise UsageError unless a model can learn while it reads."""
     if model.config.align is not None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from charrnn.adapting.learner import can_learn
 from charrnn.config import SamplingConfig
 from charrnn.counts.mixed_model import MixedModel
 from charrnn.errors import UsageError
@@ -120,7 +121,8 @@ class Live:
         settings = {name: getattr(BEGINNING, name) for name in SETTINGS}
         first = self.write(settings | {"counts": self._mixes})
         counts = None if self._counts is None else self._mixes
-        return opening("".join(str(line["text"]) for line in first), counts=counts)
+        text = "".join(str(line["text"]) for line in first)
+        return opening(text, counts=counts, learns=can_learn(self._model))
 
     def read(self, request: Any) -> Generator[Line, None, None]:
         """Read a text.
@@ -384,12 +386,13 @@ class Live:
         return edited(model, edits) if edits else model
 
 
-def opening(text: str, *, counts: bool | None = None) -> Line:
+def opening(text: str, *, counts: bool | None = None, learns: bool = False) -> Line:
     """What a page on which one types opens with.
 
     Args:
         text: the text in its box.
         counts: whether counts are mixed in; None: there are none.
+        learns: whether a copy of the model can learn from what is typed.
     """
     return {
         "text": text,
@@ -397,6 +400,7 @@ def opening(text: str, *, counts: bool | None = None) -> Line:
         "mostChars": MAX_CHARS,
         "mostLearned": MAX_LEARNED,
         "counts": counts,
+        "learns": learns,
     }
 
 

@@ -32,6 +32,7 @@ from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record, record_parts
 from charrnn.interpret.units import Unit, parse_units
+from charrnn.model import CharRNN
 from charrnn.render.glyphs import glyph
 from charrnn.sampling.sampler import sample
 from charrnn.training.saliency import saliency_in_item
@@ -995,13 +996,15 @@ def test_a_copy_learns_from_what_is_typed_until_it_is_forgotten(page, tiny_mixed
     assert page.evaluate("Array.from(page.data.surprisal)") == before
 
 
-def test_a_model_without_counts_has_no_switch(visit, tiny_model):
-    model = live(tiny_model)
+def test_a_model_without_counts_that_cannot_learn_has_no_switches(visit, tiny_model):
+    assert live(tiny_model).opening()["learns"]
+    model = live(random_model(make_text(600), cell="mogrifier", kind=CharRNN))
     content = model.page().encode()
     with serving(model.actions, content, policy=page_policy(live=True)) as server:
         page = visit(server.address)
         page.locator("#live-text").wait_for()
         assert page.get_by_label("Mix in the counts").is_hidden()
+        assert page.get_by_label("Go on learning").is_hidden()
         page.fill("#live-text", "def")
         read(page, "def")
         page.goto("about:blank")
