@@ -110,7 +110,7 @@ class Live {
     $("live-length").max = mostChars;
     $("live-counts").checked = Boolean(counts);
     $("live-predictions").hidden = counts === null; // the model has none
-    $("live-learning").hidden = !this.start.learns;
+    $("live-learning").hidden = !(page.model.isServed && this.start.learns);
     this.sayValues();
     $("live").hidden = false;
     for (const [keys, what] of LIVE_KEYS) {
