@@ -28,7 +28,7 @@ FORWARD_PART = 0.3
 MOST_EPOCHS = 150.0
 ENOUGH_STEPS = 3000
 """A run ends after MOST_EPOCHS if they are at least this many steps, even if time is left."""
-CHARS_PER_PARAMETER = 5.5
+CHARS_PER_PARAMETER = 4.7
 """Characters a run must read for each parameter; with fewer, a smaller network learns more."""
 PAIR_CHARS_PER_PARAMETER = 2.0
 """The same for pairs, whose rules are simpler than a language."""
