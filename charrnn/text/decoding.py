@@ -80,9 +80,7 @@ class NotTextError(DataError):
         return self
 
 
-def text_pieces(
-    source: TextSource, config: CorpusConfig, notes: Notes, *, is_start: bool = True
-) -> Iterator[str]:
+def text_pieces(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[str]:
     """The text of a source, a piece at a time: decoded strictly, without byte order mark, with LF as its newline.
 
     Line ends stay as they are with `config.keep_newlines`.
@@ -91,7 +89,6 @@ def text_pieces(
         source: the source.
         config: how it is read.
         notes: gets notes of it.
-        is_start: whether it is the start of a file; else it goes on in UTF-8.
 
     Raises:
         NotTextError: the file has a format that is no text, or is binary; or the bytes are not valid in the encoding:
@@ -99,13 +96,13 @@ def text_pieces(
     """
     pieces = byte_pieces(source)
     first = next(pieces, b"")
-    encoding, mark = encoding_of(first, config.encoding) if is_start else ("utf-8", 0)
+    encoding, mark = encoding_of(first, config.encoding) if source.is_start else ("utf-8", 0)
     if mark:
         notes.marks.add(encoding.upper())
-    if is_start:
+    if source.is_start:
         refuse_format(first, source.name)
     is_wide = encoding.startswith(("utf-16", "utf-32", "utf_16", "utf_32"))
-    if is_start and not is_wide:
+    if source.is_start and not is_wide:
         refuse_utf16(first, source.name)
     strict = codecs.getincrementaldecoder(encoding)("strict")
     newlines = io.IncrementalNewlineDecoder(None, translate=not config.keep_newlines)

@@ -50,6 +50,8 @@ class TextSource:
     """Its file; None: it is no file, or not the whole of one."""
     folder: str | None = None
     """The folder that it is to be left out of if it is no text; None: it was named, or is known to be one."""
+    is_start: bool = True
+    """Whether its bytes begin a file; else they go on with a file in UTF-8."""
 
 
 @dataclass

@@ -43,6 +43,10 @@ KINDS = {
 }
 
 
+class NoFieldError(DataError):
+    """A table has no such field."""
+
+
 def _suffix(source: TextSource) -> str:
     """The ending of a source's name, below that of its compression."""
     stem, suffix = os.path.splitext(source.name)  # noqa: PTH122 (quicker, for many files)
@@ -65,7 +69,8 @@ def values(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[s
     """The values of `config.field` in a table, in order, without the empty ones.
 
     Raises:
-        DataError: the source has no such field, or is damaged.
+        NoFieldError: the source has no such field.
+        DataError: it is damaged.
     """
     assert config.field is not None
     kind, pieces = table_kind(source), _text_pieces(source, config, notes)
@@ -313,11 +318,11 @@ def _flat(objects: Iterable[Any]) -> Iterator[Any]:
             yield item
 
 
-def _lacks(source: TextSource, field: str, names: list[str], noun: str) -> DataError:
+def _lacks(source: TextSource, field: str, names: list[str], noun: str) -> NoFieldError:
     if not names:
-        return DataError(f"{source.name} has no {noun} {field!r}, nor any other")
+        return NoFieldError(f"{source.name} has no {noun} {field!r}, nor any other")
     if names == [ITSELF]:
-        return DataError.naming(
+        return NoFieldError.naming(
             "{name} has no keys: its values are plain strings",
             "{field:.} reads each as a separate text",
             name=source.name,
@@ -326,4 +331,4 @@ def _lacks(source: TextSource, field: str, names: list[str], noun: str) -> DataE
     there = (
         f"its {noun}s are {listed(names)}" if len(names) > 1 else f"its only {noun} is {names[0]}"
     )
-    return DataError(f"{source.name} has no {noun} {field!r}; {there}", meant)
+    return NoFieldError(f"{source.name} has no {noun} {field!r}; {there}", meant)

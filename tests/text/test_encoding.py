@@ -2,6 +2,7 @@
 
 import bz2
 import codecs
+import contextlib
 import dataclasses
 import gzip
 import io
@@ -57,6 +58,7 @@ def tiny(monkeypatch):
     for module in (shards, tasks, reading):
         monkeypatch.setattr(module, "SHARD", 300)
     monkeypatch.setattr(tasks, "SEARCHED", 16)
+    monkeypatch.setattr(tasks, "PIECE", 64)
     monkeypatch.setattr(tasks, "MOST_FILES", 3)
     for module in (shards, reading):
         monkeypatch.setattr(module, "PIECE", 37)
@@ -175,6 +177,7 @@ def test_a_large_text_equals_the_same_text_read_as_a_small_one(contents, setting
     ("name", "content"),
     [
         ("a_jsonl", JSON_LINES),
+        ("a_jsonl", '{"n": 1}\n' * 99 + JSON_LINES.replace("\n", "\r\n") + '{"n": 2}\n' * 99),
         ("a_csv", "text,n\n" + "".join(f'"a {k}\nb",{k}\n' for k in range(99))),
     ],
 )
@@ -182,6 +185,56 @@ def test_a_large_text_equals_the_same_text_read_as_a_small_one(contents, setting
 def test_a_field_of_a_large_table_equals_that_of_a_small_one(name, content, level, tmp_path):
     found = files(tmp_path, **{name: content})
     assert_alike(*both(lambda *_: found, tmp_path / "cache", field="text", level=level))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a_jsonl", JSON_LINES + "{\n" + JSON_LINES), ("a_jsonl", '{"n": 1}\n' * 99)],
+)
+def test_a_large_table_is_refused_as_a_small_one(name, content, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for found in (files(tmp_path / "in", **{name: content}), None):
+        refused = []
+        for large in (False, True):
+            is_large(monkeypatch, large=large)
+            config, notes = CorpusConfig(field="text"), Notes()
+            sources = found or folder_sources(tmp_path / "in", config, notes, defer=True)
+            with pytest.raises(DataError) as error:
+                read_corpus(sources, config, cache=tmp_path / "cache", notes=notes)
+            refused.append(str(error.value))
+        assert refused[0] == refused[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "settings"),
+    [
+        ("a.jsonl", JSON_LINES, {"field": "text"}),
+        ("a.txt", PROSE, {"separator": "\n\n"}),
+        ("a.txt", PROSE, {"separator": "\n\n", "level": "byte"}),
+    ],
+)
+def test_records_are_read_in_ranges(name, content, settings, tmp_path):
+    path = tmp_path / name
+    path.write_text(content)
+    made = tasks.tasks_of([file_source(path)], [path.stat().st_size], CorpusConfig(**settings))
+    assert len(made) > 2
+    assert [task.end for task in made[:-1]] == [task.begin for task in made[1:]]
+
+
+@examples(20)
+@given(
+    content=st.text(st.sampled_from("a-\n\r"), min_size=20, max_size=90),
+    separator=st.sampled_from(["aa", "-", "\n\n", "\n-\n", "a-a"]),
+)
+def test_records_are_cut_at_separators_that_no_other_overlaps(content, separator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    found = files(folder, a_txt=content)
+    for how in ({}, {"level": "byte"}, {"keep_newlines": True}):
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(DataError):
+            patch.setattr(tasks, "SHARD", 5)
+            patch.setattr(tasks, "PIECE", 7)
+            assert_alike(*both(lambda *_: found, folder / "cache", separator=separator, **how))
+    shutil.rmtree(folder)
 
 
 def test_parts_of_their_own_follow_the_training_text(tmp_path):

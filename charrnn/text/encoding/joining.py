@@ -47,7 +47,7 @@ class Joined:
         self._end = item_end_of(config)
         self._digest, self._named = hashlib.sha256(), "train"
         self._part: Part = "train"
-        self._is_open = self._is_broken_off = False
+        self._is_open = self._is_broken_off = self._has_field = False
         self._last = ""
         self._held: list[tuple[Task, Reading | None]] = []
 
@@ -72,7 +72,7 @@ class Joined:
                 for pair in held:
                     self._add(*pair)
             elif text_file(task.paths[0], task.folder, self._config, self.notes):
-                raise changed()
+                self._add(task, None)
 
     def _add(self, task: Task, reading: Reading | None) -> None:
         if reading is None:
@@ -82,6 +82,9 @@ class Joined:
             self._part, self._is_open, self._last = task.part, False, ""
         self._merge(reading.notes)
         shards = [shard for shard in reading.shards if shard.characters]
+        self._has_field = bool(shards) or (self._has_field and task.begin > 0)
+        if self._config.field and task.is_last and not self._has_field:
+            _refuse(task, self._config)
         if shards and self._is_broken_off:
             self.notes.is_utf8 = False
         if reading.is_whole:

@@ -1,6 +1,7 @@
 """The first pass over a large text: a task becomes shards, whose characters are counted."""
 
 import codecs
+import contextlib
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -24,8 +25,10 @@ from charrnn.text.encoding.shards import (
 )
 from charrnn.text.encoding.tasks import Task
 from charrnn.text.folders import text_file
+from charrnn.text.kinds import LINES, items_of
 from charrnn.text.numbering import CODE_POINTS, texts_of
 from charrnn.text.sources import Notes, TextSource, file_source
+from charrnn.text.tables import NoFieldError
 
 HELD = 1 << 24
 """Bytes of the largest file that is held in memory while it is checked."""
@@ -82,7 +85,7 @@ def read_task(task: Task, config: CorpusConfig, spool: Path) -> Reading:
         DataError: a file is no text, or cannot be read; unless a folder leaves it out.
         OSError: there is no room.
     """
-    if task.end is None:
+    if task.end is None or items_of(config) not in (None, LINES):
         return _read_whole(task, config, spool)
     assert len(task.paths) == 1
     plain = _read_bytes(task) if config.level == "byte" else _read_plain(task, config)
@@ -144,15 +147,21 @@ def _last_of(piece: bytes) -> str:
 
 def _read_changed(task: Task, config: CorpusConfig, spool: Path) -> Reading:
     """A range of UTF-8 whose text is written down, because it is not what stands in the file."""
-    (path,), end = task.paths, cast("int", task.end)
-    source = TextSource(path, lambda: cast("IO[bytes]", _Range(path, task.begin, end)))
     reading = Reading(is_whole=False)
     writer = _Writer(spool, config)
-    for text in text_pieces(source, config, reading.notes, is_start=not task.begin):
+    for text in text_pieces(_range_of(task), config, reading.notes):
         writer.add(text)
         reading.last = text[-1:] or reading.last
     reading.shards = writer.close()
     return reading
+
+
+def _range_of(task: Task) -> TextSource:
+    """The source of a task that is a range of a file."""
+    (path,), begin, end = task.paths, task.begin, cast("int", task.end)
+    return TextSource(
+        path, lambda: cast("IO[bytes]", _Range(path, begin, end)), task.part, is_start=not begin
+    )
 
 
 class _Range(io.RawIOBase):
@@ -181,15 +190,20 @@ def _shard(segments: list[Segment], characters: int, counts: npt.NDArray[np.int6
 
 
 def _read_whole(task: Task, config: CorpusConfig, spool: Path) -> Reading:
-    """Whole files, joined as those of a small text are."""
+    """Whole files, joined as those of a small text are; or a range of a file of records, as if it were one."""
     reading = Reading()
     sources = _sources(task, config, reading.notes)
     writer, decoder = _Writer(spool, config), codecs.getincrementaldecoder("utf-8")()
-    for _, text in texts_of(sources, config, reading.notes):
-        writer.add(text)
-        if config.level == "byte" and reading.notes.is_utf8:
-            reading.notes.is_utf8 = _decodes(decoder, text.encode("latin-1"))
-        reading.last = text[-1]
+    with contextlib.suppress(
+        *([] if task.end is None else [NoFieldError])
+    ):  # other ranges may have it
+        for _, text in texts_of(sources, config, reading.notes):
+            writer.add(text)
+            if config.level == "byte" and reading.notes.is_utf8:
+                reading.notes.is_utf8 = _decodes(decoder, text.encode("latin-1"))
+            reading.last = text[-1]
+    if not task.is_last:
+        reading.notes.num_read = 0
     reading.is_broken_off = bool(decoder.getstate()[0])
     reading.shards = writer.close()
     return reading
@@ -198,7 +212,9 @@ def _read_whole(task: Task, config: CorpusConfig, spool: Path) -> Reading:
 def _sources(task: Task, config: CorpusConfig, notes: Notes) -> Iterator[TextSource]:
     """The sources of a task, without those that a folder leaves out."""
     for path in task.paths:
-        if task.folder is None:
+        if task.end is not None:
+            yield _range_of(task)
+        elif task.folder is None:
             yield replace(file_source(Path(path)), part=task.part)
         elif source := text_file(path, task.folder, config, notes, held=HELD):
             yield replace(source, part=task.part)
@@ -216,6 +232,7 @@ class _Writer:
         self._spool, self._is_byte = spool, config.level == "byte"
         self._shards: list[Shard] = []
         self._file: IO[bytes] | None = None
+        self._held, self._num_held = list[str](), 0
         self._begin()
 
     def _begin(self) -> None:
@@ -223,7 +240,15 @@ class _Writer:
         self._size = self._characters = 0
 
     def add(self, text: str) -> None:
-        """Write some text."""
+        """Write some text; it is held until there is enough of it, as to count a short one takes as long."""
+        self._held.append(text)
+        self._num_held += len(text)
+        if self._num_held >= PIECE:
+            self._write()
+
+    def _write(self) -> None:
+        text = "".join(self._held)
+        self._held, self._num_held = [], 0
         for k in range(0, len(text), PIECE):
             self._add(text[k : k + PIECE])
 
@@ -256,5 +281,6 @@ class _Writer:
 
     def close(self) -> list[Shard]:
         """The shards."""
+        self._write()
         self._end()
         return self._shards
