@@ -2,8 +2,12 @@
 
 It makes so many gigabytes of text in the folder, always the same; reads them once as `cat` does; and starts
 `charrnn train` on them twice under a limit of memory, first without an encoded text and then with it. Of each start it
-prints the seconds to the end of the first step, the processor time to the end of the last one, and the most anonymous
-memory that all its processes held together.
+prints the seconds until the text is read and to the end of the first step, the processor time to the end of the last
+one, the most memory that all its processes held together (anonymous, and resident, of which mapped files are a part),
+and the most that the cache took of the disk.
+
+`--kinds` chooses how the text lies on the disk, one kind after another (`all`: all of them); `--kill SECONDS` kills the
+first start after so long, and starts it again. Other options are those of `charrnn train`, such as `--processes 2`.
 What it has made is removed, unless `--keep` is given.
 
 The limit is that of a control group (version 1 or 2), which counts the page cache too and ends a process that goes
@@ -12,6 +16,10 @@ beyond; where none can be made, that of `RLIMIT_DATA`, for each process by itsel
 
 import argparse
 import contextlib
+import csv
+import gzip
+import itertools
+import json
 import os
 import resource
 import shutil
@@ -20,8 +28,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +41,12 @@ LINES, WORDS = 100_000, 20_000
 GROUPS = (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup"))
 STEPS = 20
 """Steps that are made at each start, while memory is watched."""
+RECORD = 20
+"""Lines of a record of a table."""
+ROWS = 5000
+"""Rows of a table that are written at once."""
+DOCUMENT = 100_000
+"""Bytes of a document, about."""
 TRAIN = (
     *(
         "--steps",
@@ -68,26 +84,134 @@ def made_lines(seed: int = 1) -> list[bytes]:
     return lines
 
 
-def make(path: Path, size: int) -> None:
-    """A file of about so many bytes: the same lines, in another order in each of its blocks."""
-    lines, number, left = made_lines(), 0, size
+def blocks(size: int) -> Iterator[list[bytes]]:
+    """The lines of about so many bytes of text: the same ones, in another order in each block."""
+    lines, number = made_lines(), 0
+    total = sum(map(len, lines))
+    while size > 0:
+        order = np.random.default_rng(number).permutation(LINES).tolist()
+        yield [lines[k] for k in order[: max(1, LINES * size // total)]]
+        size, number = size - total, number + 1
+
+
+def records(size: int) -> Iterator[str]:
+    """The values of a table with about so many bytes of text."""
+    for block in blocks(size):
+        for some in chunks(block, RECORD):
+            yield b"".join(some).decode()
+
+
+def chunks(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Some values at a time."""
+    left = iter(values)
+    while some := list(itertools.islice(left, size)):
+        yield some
+
+
+def make_text(path: Path, size: int) -> None:
+    """One file of running text."""
     with path.open("wb") as file:
-        while left > 0:
-            order = np.random.default_rng(number).permutation(LINES).tolist()
-            block = b"".join([lines[k] for k in order])[:left]
-            file.write(block)
-            left, number = left - len(block), number + 1
+        for block in blocks(size):
+            file.write(b"".join(block))
 
 
-def make_small(folder: Path, number: int, size: int) -> None:
+def make_gzip(path: Path, size: int) -> None:
+    """The same, compressed."""
+    with gzip.open(path, "wb", 1) as file:
+        for block in blocks(size):
+            file.write(b"".join(block))
+
+
+def make_jsonl(path: Path, size: int) -> None:
+    """A table with an object a line."""
+    with path.open("w", encoding="utf-8") as file:
+        for number, value in enumerate(records(size)):
+            file.write(json.dumps({"id": number, "text": value}, ensure_ascii=False) + "\n")
+
+
+def make_csv(path: Path, size: int) -> None:
+    """A table with quoted values."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", "text"])
+        rows.writerows(enumerate(records(size)))
+
+
+def make_parquet(path: Path, size: int) -> None:
+    """A table in Parquet."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    with ParquetWriter(path, pa.schema({"text": pa.string()})) as file:
+        for some in chunks(records(size), ROWS):
+            file.write_table(pa.table({"text": some}))
+
+
+def make_dataset(folder: Path, size: int) -> None:
+    """A folder as `datasets` saves one, in files of about 500 MB."""
+    import pyarrow as pa
+
+    folder.mkdir()
+    number = max(1, size // (500 * MB))
+    files = [f"data-{k:05}-of-{number:05}.arrow" for k in range(number)]
+    found = records(size)
+    per_file = -(-size // number)
+    for name in files:
+        left = per_file if name != files[-1] else size
+        schema = pa.schema({"text": pa.string()})
+        with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
+            while left > 0 and (some := list(itertools.islice(found, ROWS))):
+                stream.write_batch(pa.record_batch({"text": some}))
+                left -= sum(len(value.encode()) for value in some)
+    state = {"_data_files": [{"filename": name} for name in files]}
+    (folder / "state.json").write_text(json.dumps(state))
+    (folder / "dataset_info.json").write_text("{}")
+
+
+def make_files(folder: Path, size: int, number: int) -> None:
     """A folder of so many files, which have so many bytes together."""
     lines, each = made_lines(), max(1, size // number // 55)
     for k in range(number):
         place = folder / f"{k // 1000:03}"
         if not k % 1000:
             place.mkdir(parents=True)
-        at = k * each % (LINES - each)
+        at = k * each % max(1, LINES - each)
         (place / f"{k}.txt").write_bytes(b"".join(lines[at : at + each]))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a text lies on the disk, and how it is read."""
+
+    name: str
+    """The name of its file or folder."""
+    make: Callable[[Path, int], object]
+    options: tuple[str, ...] = ()
+
+
+def kinds(files: int) -> dict[str, Kind]:
+    """All kinds by name; small files are so many."""
+    field = ("--field", "text")
+
+    def small(path: Path, size: int) -> None:
+        make_files(path, size, files)
+
+    def documents(path: Path, size: int) -> None:
+        make_files(path, size, max(1, size // DOCUMENT))
+
+    return {
+        "text": Kind("text.txt", make_text),
+        "bytes": Kind("text.txt", make_text, ("--level", "byte")),
+        "lines": Kind("text.txt", make_text, ("--lines",)),
+        "records": Kind("text.txt", make_text, ("--separator", "\n\n")),
+        "jsonl": Kind("text.jsonl", make_jsonl, field),
+        "csv": Kind("text.csv", make_csv, field),
+        "parquet": Kind("text.parquet", make_parquet, field),
+        "dataset": Kind("dataset", make_dataset, field),
+        "gzip": Kind("text.txt.gz", make_gzip),
+        "documents": Kind("documents", documents, ("--documents",)),
+        "files": Kind("files", small),
+    }
 
 
 def seconds_of(action: Callable[[], object]) -> float:
@@ -99,7 +223,7 @@ def seconds_of(action: Callable[[], object]) -> float:
 
 def read(path: Path) -> None:
     """Read a file, or all files of a folder."""
-    for file in [path] if path.is_file() else sorted(path.rglob("*.txt")):
+    for file in [path] if path.is_file() else filter(Path.is_file, sorted(path.rglob("*"))):
         with file.open("rb", buffering=0) as opened:
             while opened.read(1 << 20):
                 pass
@@ -153,16 +277,93 @@ def tree(number: int) -> list[int]:
     return found
 
 
-def anonymous(number: int) -> int:
-    """The anonymous memory of a process, in bytes."""
+def memory(number: int) -> tuple[int, int]:
+    """The anonymous and the resident memory of a process, in bytes."""
+    found = {"RssAnon": 0, "VmRSS": 0}
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{number}/status").read_text().splitlines():
-            if line.startswith("RssAnon"):
-                return int(line.split()[1]) * 1024
-    return 0
+            name, _, value = line.partition(":")
+            if name in found:
+                found[name] = int(value.split()[0]) * 1024
+    return found["RssAnon"], found["VmRSS"]
+
+
+def disk(folder: Path) -> int:
+    """The bytes that the files of a folder take of the disk."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(root, name)).st_blocks * 512  # noqa: PTH116, PTH118
+    return total
 
 
 # --- a start ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Start:
+    """What a start took."""
+
+    read: float = 0.0
+    """Seconds until the text was read, encoded and split."""
+    seconds: float = 0.0
+    """Seconds to the end of the first step."""
+    used: float = 0.0
+    """Processor seconds of all processes."""
+    anonymous: int = 0
+    resident: int = 0
+    """The most memory of all processes together, in bytes."""
+    disk: int = 0
+    """The most that the cache took, in bytes."""
+
+    def __str__(self) -> str:
+        """The figures in words."""
+        return (
+            f"{self.read:.1f} s until the text was read, {self.seconds:.1f} s to the first step, "
+            f"{self.used:.1f} s of processor time, {self.anonymous / MB:,.0f} MB anonymous, "
+            f"{self.resident / MB:,.0f} MB resident, {self.disk / MB:,.0f} MB of cache"
+        )
+
+
+class Watched:
+    """A running start: what its processes hold, and what it reports, until it ends."""
+
+    def __init__(self, process: "subprocess.Popen[str]", cache: Path) -> None:
+        self.found, self.reports = Start(), list[str]()
+        self._process, self._cache, self._began = process, cache, time.perf_counter()
+        self._threads = [threading.Thread(target=target) for target in (self._watch, self._listen)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self._began
+
+    def _watch(self) -> None:
+        found = self.found
+        for number in itertools.count():
+            if self._process.poll() is not None:
+                return
+            held = [*map(memory, tree(self._process.pid))]
+            found.anonymous = max(found.anonymous, sum(anonymous for anonymous, _ in held))
+            found.resident = max(found.resident, sum(resident for _, resident in held))
+            if not number % 10:
+                found.disk = max(found.disk, disk(self._cache))
+            time.sleep(0.05)
+
+    def _listen(self) -> None:
+        assert self._process.stderr
+        for line in self._process.stderr:
+            self.reports.append(line)
+            if line.startswith("split") and not self.found.read:
+                self.found.read = self.seconds
+
+    def ended(self) -> None:
+        """Wait until nothing is watched any more."""
+        for thread in self._threads:
+            thread.join()
 
 
 def processor_time() -> float:
@@ -172,36 +373,73 @@ def processor_time() -> float:
 
 
 def start(
-    text: Path, place: Path, options: list[str], limit: Callable[[], None]
-) -> tuple[float, float, int]:
-    """The seconds to the first step of a run, its processor seconds, and the most anonymous memory that it held."""
+    text: Path,
+    place: Path,
+    options: list[str],
+    limit: Callable[[], None],
+    kill: float | None = None,
+) -> Start:
+    """Start a run, and end it after STEPS steps, or after so many seconds."""
     line = [sys.executable, "-m", "charrnn", "train", str(text), "--json", *TRAIN, *options]
     line += ["--out", str(place / "runs"), "--cache", str(place / "cache")]
-    began, most, before = time.perf_counter(), 0, processor_time()
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, preexec_fn=limit) as process:  # noqa: PLW1509
-
-        def watch() -> None:
-            nonlocal most
-            while process.poll() is None:
-                most = max(most, sum(map(anonymous, tree(process.pid))))
-                time.sleep(0.05)
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
+    before = processor_time()
+    with subprocess.Popen(
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit,  # noqa: PLW1509
+    ) as process:
+        watched, steps = Watched(process, place / "cache"), 0
+        timer = threading.Timer(kill or 0, process.kill)
+        if kill:
+            timer.start()
         assert process.stdout
-        seconds, steps = 0.0, 0
         for event in process.stdout:
             steps += '"event": "step"' in event
-            if steps == 1 and not seconds:
-                seconds = time.perf_counter() - began
+            if steps == 1 and not watched.found.seconds:
+                watched.found.seconds = watched.seconds
             if steps == STEPS:
                 break
         process.kill()  # what follows is no longer about the text
         process.stdout.read()
-        watcher.join()
-    if steps < STEPS:
-        sys.exit(f"charrnn train ended after {steps} steps")
-    return seconds, processor_time() - before, most
+        timer.cancel()
+        watched.ended()
+    if steps < STEPS and not kill:
+        sys.exit(f"charrnn train ended after {steps} steps:\n{''.join(watched.reports[-9:])}")
+    watched.found.used = processor_time() - before
+    return watched.found
+
+
+def measure(
+    name: str, kind: Kind, place: Path, known: argparse.Namespace, options: list[str]
+) -> None:
+    """Make a text, and start a run on it."""
+    text, size = place / kind.name, int(known.gigabytes * GB)
+    print(f"\n--- {name} ---", flush=True)
+    if not text.exists():
+        made = seconds_of(lambda: kind.make(text, size))
+        os.sync()
+        print(f"made      {disk_of(text) / MB:,.0f} MB in {made:.1f} s", flush=True)
+    plain = seconds_of(lambda: read(text))
+    print(f"read      {disk_of(text) / MB / plain:,.0f} MB/s, as cat does", flush=True)
+    names = ["killed"] * bool(known.kill) + ["first", "again"]
+    try:
+        with limited(int(known.limit * (1 << 30))) as (what, limit):
+            print(f"limit     {known.limit:g} GiB: {what}", flush=True)
+            for which in names:
+                kill = known.kill if which == "killed" else None
+                found = start(text, place, [*kind.options, *options], limit, kill)
+                print(f"{which:<10}{found}", flush=True)
+        print(f"encoded   {disk(place / 'cache') / MB:,.0f} MB", flush=True)
+    finally:
+        if not known.keep:
+            shutil.rmtree(place / "cache", ignore_errors=True)
+
+
+def disk_of(text: Path) -> int:
+    """The bytes of a file, or what those of a folder take."""
+    return text.stat().st_size if text.is_file() else disk(text)
 
 
 def main() -> None:
@@ -210,34 +448,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--gigabytes", type=float, default=0.2)
-    parser.add_argument("--files", type=int, default=1, help="so many small files instead of one")
+    parser.add_argument("--kinds", default="text", help=f"all, or some of {', '.join(kinds(1))}")
+    parser.add_argument("--files", type=int, default=100_000, help="files of the kind 'files'")
     parser.add_argument("--limit", type=float, default=1.0, help="gigabytes of memory")
+    parser.add_argument("--kill", type=float, help="seconds after which the first start is killed")
     parser.add_argument("--keep", action="store_true")
     known, options = parser.parse_known_args()
+    of_name = kinds(known.files)
+    names = [*of_name] if known.kinds == "all" else known.kinds.split(",")
+    if missing := [name for name in names if name not in of_name]:
+        parser.error(f"there is no kind {missing[0]}: choose among {', '.join(of_name)}")
     place = known.folder / "gigabytes"
     place.mkdir(parents=True)
-    size, text = int(known.gigabytes * GB), place / ("text" if known.files > 1 else "text.txt")
     try:
-        if known.files > 1:
-            made = seconds_of(lambda: make_small(text, known.files, size))
-        else:
-            made = seconds_of(lambda: make(text, size))
-        os.sync()
-        print(f"made      {size / MB:,.0f} MB in {made:.1f} s", flush=True)
-        plain = seconds_of(lambda: read(text))
-        print(f"read      {size / MB / plain:,.0f} MB/s, as cat does", flush=True)
-        with limited(int(known.limit * (1 << 30))) as (what, limit):
-            print(f"limit     {known.limit:g} GiB: {what}", flush=True)
-            for name in ("first", "again"):
-                seconds, used, most = start(text, place, options, limit)
-                print(
-                    f"{name:<10}{seconds:.1f} s to the first step, {used:.1f} s of processor time, "
-                    f"{most / MB:,.0f} MB anonymous"
-                )
-        encoded = sum(
-            path.stat().st_size for path in (place / "cache").rglob("*") if path.is_file()
-        )
-        print(f"encoded   {encoded / MB:,.0f} MB")
+        for name, following in itertools.zip_longest(names, names[1:]):
+            measure(name, of_name[name], place, known, options)
+            text = place / of_name[name].name
+            if not known.keep and (not following or of_name[following].name != text.name):
+                text.unlink() if text.is_file() else shutil.rmtree(text)
     finally:
         if not known.keep:
             shutil.rmtree(place, ignore_errors=True)
