@@ -70,7 +70,7 @@ def test_shellcheck_has_nothing_to_say():
 STAND_IN = """#!/usr/bin/env bash
 case $(basename "$0") in
   scontrol) [ "$1" = show ] && echo node1 || echo "$@" >>requeued ;;
-  srun) shift; SLURM_PROCID=0 SLURM_LOCALID=0 "$@" ;;
+  srun) shift 2; SLURM_PROCID=0 SLURM_LOCALID=0 "$@" ;;
   charrnn) echo "$RANK/$WORLD_SIZE $LOCAL_RANK/$LOCAL_WORLD_SIZE $MASTER_ADDR:$MASTER_PORT" >place; exit "$STATUS" ;;
 esac
 """

@@ -18,9 +18,10 @@ MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))
 export MASTER_ADDR MASTER_PORT SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 
-# A process for each task, with its place among them; the status of srun is the highest of theirs.
+# A process for each task, with its place among them; the status of srun is the highest of theirs. They end together:
+# one that waits for another that is gone is ended after 10 seconds.
 # shellcheck disable=SC2016 # each task expands its own variables
-srun --kill-on-bad-exit=0 bash -c '
+srun --kill-on-bad-exit=0 --wait=10 bash -c '
   export RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS
   export LOCAL_RANK=$SLURM_LOCALID LOCAL_WORLD_SIZE=$SLURM_NTASKS_PER_NODE
   exec charrnn train plays.txt --name plays --resume --minutes 1200 --save-every 10
