@@ -19,6 +19,7 @@ from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.completion import complete_spec
 from charrnn.cli.sweep import running
 from charrnn.cli.sweep.spec import read_spec
+from charrnn.errors import REQUEUE
 from charrnn.files import locked
 
 SMALL = """
@@ -208,7 +209,10 @@ def test_results_are_worked_out_anew_when_a_run_has_changed(sizes, capsys, monke
     assert "nothing left to do" in (folder / f"{name}.log").read_text()
 
 
-def test_an_interrupted_sweep_saves_its_runs_and_resumes_them(here, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGUSR1, REQUEUE)]
+)
+def test_an_interrupted_sweep_saves_its_runs_and_resumes_them(number, status, here, tmp_path):
     spec = f'corpus = "corpus.txt"\n[settings]\nsteps = 600\neval-every = 600\n{SMALL}'
     Path("one.toml").write_text(spec)
     started = subprocess.Popen(
@@ -223,9 +227,9 @@ def test_an_interrupted_sweep_saves_its_runs_and_resumes_them(here, tmp_path):
     last = Path("checkpoints/one/run/last.safetensors")
     while not last.exists() and started.poll() is None:
         time.sleep(0.02)
-    started.send_signal(signal.SIGINT)
+    started.send_signal(number)
     out, err = started.communicate(timeout=60)
-    assert started.returncode == -signal.SIGINT
+    assert started.returncode == status
     assert out == ""
     assert "to resume: charrnn sweep one.toml" in err.splitlines()
     step = load_checkpoint(last).metrics["step"]
