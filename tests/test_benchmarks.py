@@ -1,20 +1,23 @@
-"""The benchmarks of units and of compression: what they plant is what they say, and all of them run."""
+"""The benchmarks: what they plant and make is what they say, and they run."""
 
 import importlib.util
 import itertools
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import make_text
+from helpers import make_text, script
 
+from charrnn.config import CorpusConfig
 from charrnn.interpret.concepts import CONCEPTS
 from charrnn.interpret.finding import find
 from charrnn.interpret.labels import of_concept
 from charrnn.interpret.recording import record
+from charrnn.text.opening import open_corpus
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 
@@ -173,3 +176,38 @@ def test_in_the_levels_what_stands_above_decides(tmp_path, monkeypatch):
     assert below["#"] == {"#"}
     assert below["|"] == {"|", "#"}
     assert below["="] & {"."} == set()
+
+
+def test_the_benchmark_of_gigabytes_makes_the_same_text_of_every_kind(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    module = loaded("gigabytes", monkeypatch)
+    monkeypatch.setattr(module, "LINES", 500)
+    monkeypatch.setattr(module, "WORDS", 300)
+    monkeypatch.setattr(module, "DOCUMENT", 9000)
+    settings = {"--field": "field", "--separator": "separator", "--level": "level"}
+    read = {}
+    for name, kind in module.kinds(9).items():
+        path = tmp_path / kind.name
+        if not path.exists():
+            kind.make(path, 60_000)
+        options = dict(zip(kind.options[::2], kind.options[1::2], strict=False))
+        how = {settings[option]: value for option, value in options.items()}
+        how |= {option[2:]: True for option in kind.options if option in ("--lines", "--documents")}
+        config = CorpusConfig(split_seed=1, **how)
+        corpus = open_corpus([str(path)], config, stdin=None, cache=tmp_path / "cache")
+        read[name] = corpus.fingerprint, len(corpus)
+    assert read["text"] == read["gzip"]
+    assert read["text"][0] == read["bytes"][0]
+    assert read["jsonl"] == read["csv"] == read["parquet"] == read["dataset"]
+    assert all(50_000 < length < 70_000 for _, length in read.values())
+
+
+def test_the_benchmark_of_processes_prints_a_row_for_each_size():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); import processes; "
+        "processes.ROUNDS, processes.SECONDS = 1, 0; processes.main()"
+    )
+    line = script(code, FOLDER, "--units", "4", "6")
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True)
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| 2 x ")]
+    assert [row[0] for row in rows] == ["| 2 x 4", "| 2 x 6"] * 2

@@ -1,13 +1,15 @@
 """A rank that follows: it does what rank 0 announces, until rank 0 ends."""
 
+import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import NoReturn
 
 import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.errors import CharrnnError
+from charrnn.errors import CharrnnError, EnvironmentFault
 from charrnn.training.machine import memory_faults
 from charrnn.training.place import Place
 from charrnn.training.ranks import Dismissed, RankError, Ranks, first_line, join
@@ -23,6 +25,7 @@ def follow(
     report: Callable[[CharrnnError], object],
     spelled: Callable[[CharrnnError], CharrnnError],
     end: Callable[[int], NoReturn],
+    launcher: int | None = None,
 ) -> NoReturn:
     """Follow rank 0, and end the process with it.
 
@@ -31,6 +34,7 @@ def follow(
         report: reports that rank 0 was lost.
         spelled: an error with its settings spelled for the user.
         end: ends the process with a status, from any thread.
+        launcher: a descriptor that closes when the process that has started this one ends.
 
     Raises:
         EnvironmentFault: the others cannot be reached.
@@ -42,9 +46,19 @@ def follow(
             report(spelled(fault))
         end(0 if is_end else fault.exit_status)
 
+    joined = threading.Event()
+
+    def end_alone() -> None:
+        os.read(int(launcher or 0), 1)
+        if not joined.is_set():  # later rank 0 decides
+            end(EnvironmentFault.exit_status)
+
+    if launcher is not None:
+        threading.Thread(target=end_alone, daemon=True).start()
     _ignore(*WARNINGS)
     try:
         ranks = join(place, lost)
+        joined.set()
     except RankError as fault:
         lost(fault)
     _ignore(*ENDS)

@@ -3,6 +3,7 @@
 Nothing here needs torch.
 """
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ VARIABLES = {
     "local_rank": "LOCAL_RANK",
     "local_size": "LOCAL_WORLD_SIZE",
 }
+ADDRESS = "127.0.0.1"
+"""Where the processes of one machine meet."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,17 @@ class Place:
     @property
     def variables(self) -> dict[str, str]:
         """The place as torchrun describes it."""
-        return {variable: str(getattr(self, name)) for name, variable in VARIABLES.items()}
+        meeting = {"MASTER_ADDR": self.meeting.address, "MASTER_PORT": self.meeting.port}
+        own = {variable: str(getattr(self, name)) for name, variable in VARIABLES.items()}
+        return own | {name: value for name, value in meeting.items() if value}
+
+
+def places_here(size: int) -> list[Place]:
+    """The places of processes that train together on this machine, and meet at a free port of it."""
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        meeting = Meeting(ADDRESS, str(probe.getsockname()[1]))
+    return [Place(rank, size, rank, size, meeting) for rank in range(size)]
 
 
 def place_in(environment: Mapping[str, str]) -> Place | None:

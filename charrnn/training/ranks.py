@@ -99,9 +99,10 @@ class Ranks(Alone):
     Args:
         place: the place of this process.
         lost: see `Lost`.
+        wait: called while this process waits for the others to start.
     """
 
-    def __init__(self, place: Place, lost: Lost) -> None:
+    def __init__(self, place: Place, lost: Lost, wait: Callable[[], object]) -> None:
         super().__init__()
         self.place, self.rank, self.size = place, place.rank, place.size
         self._lost = lost
@@ -112,7 +113,7 @@ class Ranks(Alone):
         if has_gpu:
             torch.cuda.set_device(place.local_rank)
         backend = "cpu:gloo,cuda:nccl" if has_gpu else "gloo"
-        store = met(place)
+        store = met(place, wait)
         try:
             dist.init_process_group(
                 backend, store=store, timeout=CONNECT, rank=place.rank, world_size=place.size
@@ -295,8 +296,12 @@ class UnreachableError(EnvironmentFault):
     """Rank 0 is not where this rank looks for it."""
 
 
-def met(place: Place) -> Any:
+def met(place: Place, wait: Callable[[], object] = lambda: None) -> Any:
     """The store through which the ranks connect, once all of them have started.
+
+    Args:
+        place: the place of this process.
+        wait: called in between, until all have started.
 
     Raises:
         UnreachableError: there is no rank 0.
@@ -312,6 +317,7 @@ def met(place: Place) -> Any:
         while missing := [rank for rank in missing if not store.check([f"rank {rank}"])]:
             if time.monotonic() > until:
                 break
+            wait()
             time.sleep(0.05)  # not in the store's own wait, which delays signals
     except RuntimeError as error:
         raise _end_of(0, None) from error
@@ -396,13 +402,18 @@ def here() -> Alone:
     return _here[0]
 
 
-def join(place: Place, lost: Lost) -> Ranks:
+def join(place: Place, lost: Lost, wait: Callable[[], object] = lambda: None) -> Ranks:
     """Join the other ranks, until `leave`: every network that this process then trains is trained by all.
+
+    Args:
+        place: the place of this process.
+        lost: see `Lost`.
+        wait: called while this process waits for the others to start.
 
     Raises:
         EnvironmentFault: the others cannot be reached.
     """
-    ranks = Ranks(place, lost)
+    ranks = Ranks(place, lost, wait)
     _here[0] = ranks
     return ranks
 

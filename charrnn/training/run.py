@@ -17,6 +17,7 @@ from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.config import (
     CorpusConfig,
     SavingConfig,
+    TrainingRequest,
 )
 from charrnn.errors import (
     CheckpointError,
@@ -26,12 +27,13 @@ from charrnn.errors import (
     spelled,
 )
 from charrnn.runs import BEST, RUNS, new_folder
-from charrnn.settings import settings_of
+from charrnn.settings import require, settings_of
 from charrnn.temporaries import remove_stale_temporaries, temporary_folder
 from charrnn.text.advice import corpus_advice
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus
 from charrnn.training.events import Event, Saved
+from charrnn.training.followers import followed
 from charrnn.training.new_run import (
     device_of,
     held_folder,
@@ -173,6 +175,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     cache: str | Path | None = None,
+    processes: int = 1,
     **settings: Any,
 ) -> Run:
     """Plan a training run, which trains as its events are iterated.
@@ -189,6 +192,8 @@ def train(
         resume: whether the run of this name, or the newest of these texts, is resumed; if there is none, one begins. New
             limits train it longer. Its texts may be left out: they are read from where the run has recorded them.
         cache: the folder for downloads and large encoded corpora; by default the user's cache.
+        processes: train in this many processes on this machine, each with a GPU or its share of the processor's cores;
+            the others are started here, and end with the run. One such run at a time.
         settings: minutes, epochs, steps, lines, hidden_size, init_from and so on: the options of the command with
             underscores; None turns a setting off.
 
@@ -206,7 +211,9 @@ def train(
     """
     is_kept = name is not None or out is not None or resume
     _require_sense(texts, overwrite=overwrite, resume=resume)
-    if resume and (run := _resumed(texts, Path(out or RUNS), name, cache, settings)):
+    is_number = isinstance(processes, int) and processes >= 1
+    require(is_number, "processes", "a whole number of at least 1", processes)
+    if resume and (run := _resumed(texts, Path(out or RUNS), name, cache, processes, settings)):
         return run
     assert texts is not None
     order = order_of(texts, settings)
@@ -219,6 +226,7 @@ def train(
     shaped = start.keeping_shape(request) if start else request
     device = device_of(shaped)
     with ExitStack() as held:
+        held.enter_context(followed(processes, device))
         if not is_kept:
             folder = held.enter_context(own_folder()) / folder.name
         held.enter_context(held_folder(folder, network, overwrite=overwrite, keep=saving.keep))
@@ -253,6 +261,7 @@ def _resumed(
     out: Path,
     name: str | None,
     cache: str | Path | None,
+    processes: int,
     settings: Mapping[str, Any],
 ) -> Run | None:
     """The run that is resumed; None if there is none yet, so that one begins.
@@ -294,9 +303,15 @@ def _resumed(
         messages.append(f"{label}: {sentence}")
 
     with ExitStack() as held:
+
+        def device_for(request: TrainingRequest) -> str:
+            device = device_of(request)
+            held.enter_context(followed(processes, device))
+            return device
+
         found = held.enter_context(
             continued(
-                path, wanted, read=read, device_for=device_of, report=report, finished_too=True
+                path, wanted, read=read, device_for=device_for, report=report, finished_too=True
             )
         )
         trainer, is_done = found.trainer, bool(found.end)

@@ -17,6 +17,7 @@ from helpers import call_charrnn, command, make_text, own_signals, program, scri
 from hypothesis import given
 from hypothesis import strategies as st
 
+import charrnn
 from charrnn.checkpoint import load_summary
 from charrnn.cli.train import processes
 from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
@@ -26,7 +27,7 @@ from charrnn.training.messages import packed, unpacked
 from charrnn.training.pairs.alignments.ctc import CtcTargets
 from charrnn.training.pairs.inputs import PairInputs
 from charrnn.training.parameters import LockedDropout
-from charrnn.training.place import Meeting, Place, place_in, share
+from charrnn.training.place import ADDRESS, Meeting, Place, place_in, places_here, share
 from charrnn.training.ranks import require_devices
 from charrnn.training.replica import rows_in, rows_of
 from charrnn.training.speed import Together
@@ -254,16 +255,15 @@ def test_a_signal_that_ends_the_run_wakes_the_processes_that_were_stopped():
 
 
 def test_a_rank_that_srun_has_started_ends_when_rank_0_ends_early(tmp_path):
-    env = {"MASTER_ADDR": processes.ADDRESS, "MASTER_PORT": str(processes._free_port())}
     started = [
         subprocess.Popen(
             program("train", "missing.txt"),
             cwd=tmp_path,
-            env=os.environ | env | Place(rank, 2, rank, 2).variables,
+            env=os.environ | place.variables,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for rank in range(2)
+        for place in places_here(2)
     ]
     errors = [process.communicate(timeout=60)[1] for process in started]
     assert [process.returncode for process in started] == [DataError.exit_status, 0]
@@ -274,9 +274,42 @@ def test_a_rank_that_srun_has_started_ends_when_rank_0_ends_early(tmp_path):
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_does_not_wait_long_for_another_that_does_not_start(rank, monkeypatch, wording):
     monkeypatch.setattr(ranks, "CONNECT", dt.timedelta(seconds=1))
-    meeting = Meeting(processes.ADDRESS, str(rank))  # 0: any free port; 1: one that no process has
+    meeting = Meeting(ADDRESS, str(rank))  # 0: any free port; 1: one that no process has
     with wording.raises(EnvironmentFault):
         ranks.met(Place(rank, 2, rank, 2, meeting))
+
+
+def test_a_rank_whose_launcher_has_gone_does_not_wait_for_the_others():
+    reading, writing = os.pipe()
+    code = "import os, sys; sys.path[:] = {!r}; from charrnn.training.follower import follow"
+    code += "; from charrnn.training.place import *; follow(places_here(2)[1], print, print, os._exit, {})"
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", code.format(sys.path, reading)], pass_fds=[reading]
+    )
+    os.close(reading)
+    os.close(writing)
+    assert waiting.wait(timeout=60) == EnvironmentFault.exit_status
+
+
+def test_the_library_trains_in_two_processes_as_in_one(tmp_path):
+    shape = {"hidden_size": 6, "num_layers": 1, "batch_size": 4, "sequence_length": 8}
+    arithmetic = {"precision": "float32", "kernel": "fused", "threads": 1, "seed": 1}
+    settings = {**shape, **arithmetic, "steps": 4, "eval_every": 2}
+    text = make_text(3000)
+    threads = torch.get_num_threads()
+    run = charrnn.train(text, name="two", out=tmp_path, processes=2, **settings)
+    with pytest.raises(UsageError):
+        charrnn.train(text, **settings)
+    for _ in run:
+        pass
+    alone = charrnn.train(text, name="one", out=tmp_path, **settings)
+    alone.finish()
+    losses = [r.metrics[-1]["val_nats_per_char"] for r in (run, alone)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    assert torch.get_num_threads() == threads
+    more = charrnn.train(text, name="two", out=tmp_path, resume=True, processes=2, steps=6)
+    more.finish()
+    assert more.metrics[-1]["step"] == 6
 
 
 def test_a_number_of_processes_that_torchrun_did_not_start_is_refused(monkeypatch, wording):

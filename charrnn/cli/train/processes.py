@@ -6,12 +6,11 @@ The process that starts them waits, hands signals on to rank 0, and ends as rank
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,14 +18,13 @@ from charrnn.cli.options import spell_as_options
 from charrnn.cli.terminal import at_death, die_by_signal, own_arguments, report
 from charrnn.cli.train.run import prepare_process, start_torch
 from charrnn.errors import CharrnnError, EnvironmentFault, SettingError
-from charrnn.training.place import Place, place_in
+from charrnn.training.place import Place, place_in, places_here
 
 if TYPE_CHECKING:
     from charrnn.config import TrainingRequest
 
 LAUNCHED = "CHARRNN_LAUNCHED"
 """The variable in the processes that `--processes` starts: a descriptor that closes when the launcher ends."""
-ADDRESS = "127.0.0.1"
 SECONDS_TO_END = 6.0
 """How long the others may take to end when one has ended."""
 HANDED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
@@ -71,8 +69,10 @@ def _follow(place: Place) -> NoReturn:
     from charrnn.training.follower import follow
     from charrnn.training.ranks import UnreachableError
 
+    launcher = int(os.environ[LAUNCHED]) if LAUNCHED in os.environ else None
+    told = _report_for_all if place.rank == 1 else _spelled
     try:
-        follow(place, _report_for_all if place.rank == 1 else _spelled, _spelled, os._exit)
+        follow(place, told, _spelled, os._exit, launcher)
     except UnreachableError as fault:
         _report_for_all(fault)
         raise
@@ -148,19 +148,17 @@ def _launch(processes: int) -> NoReturn:
 def _started(processes: int) -> "Iterator[list[subprocess.Popen[bytes]]]":
     """The processes, rank 0 first; those that are left are killed at the end of the block."""
     reading, writing = os.pipe()  # it closes when this process ends, however it does
-    common = {"MASTER_ADDR": ADDRESS, "MASTER_PORT": str(_free_port()), LAUNCHED: str(reading)}
     main = "from charrnn.cli.app import main; main()"
     code = f"import sys; sys.path[:] = {sys.path!r}; {main}"
     started = []
     try:
-        for rank in range(processes):
-            place = Place(rank, processes, rank, processes)
-            environment: Mapping[str, str] = {**os.environ, **common, **place.variables}
+        for place in places_here(processes):
+            environment = {**os.environ, **place.variables, LAUNCHED: str(reading)}
             started.append(
                 subprocess.Popen(  # noqa: S603 (it is this program)
                     [sys.executable, "-c", code, *own_arguments()],
                     env=environment,
-                    stdin=subprocess.DEVNULL if rank else None,
+                    stdin=subprocess.DEVNULL if place.follows else None,
                     pass_fds=[reading],
                 )
             )
@@ -172,13 +170,6 @@ def _started(processes: int) -> "Iterator[list[subprocess.Popen[bytes]]]":
                 process.kill()
             process.wait()
         os.close(writing)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
