@@ -1,6 +1,8 @@
 """Pages of small models, what tests of them wait for, and what they ask."""
 
 import re
+import threading
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,28 @@ from charrnn.pairs.views import matrix_of
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.web.data import page_data
 from charrnn.web.pairs import pairs_data
+from charrnn.web.server import Server
 
 HOSTILE = (
     '</script><script>hacked=1</script><img src=x onerror="hacked=2"><!-- & &lt; \\u003c ${hacked=3}'
     "\u202edne\u2066\u2069\x00\x1b[31m\x07\r\x7f\x85\u2028\u2029\ufeff\ufffe]]>' e\u0301 👩‍👩 \U000e0001\u200b"
 )
+
+POLICY = "default-src 'none'"
+
+
+@contextmanager
+def serving(actions, page=b"<!doctype html>a page", policy=POLICY):
+    """A server in a thread of its own."""
+    server = Server(page, policy, actions)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def make_model(cell="lstm", text="abcdefg", num_layers=2, *, level="char"):

@@ -340,8 +340,9 @@ def test_a_compiler_that_rounds_otherwise_is_refused(tmp_path):
     assert done.stderr.count(b"error:") == 1
 
 
-def test_the_code_beside_the_weights_is_short(tmp_path):
-    write_c(exact(network("peephole")), tmp_path / "model.c")
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_the_code_beside_the_weights_is_short(kind, tmp_path):
+    write_c(exact(network(kind)), tmp_path / "model.c")
     lines = (tmp_path / "model.c").read_text().splitlines()
     assert len([line for line in lines if not line.startswith(("-", *"0123456789"))]) <= 400
 

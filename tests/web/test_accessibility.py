@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 from helpers import make_text
-from pages import data_of, data_of_pairs, luminance, make_model
+from pages import data_of, data_of_pairs, luminance, make_model, serving
 from pair_models import both
 
 from charrnn.exact.model import exact
 from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.units import Unit
 from charrnn.web.cards import page_cards
-from charrnn.web.html import page_html
+from charrnn.web.html import page_html, page_policy
+from charrnn.web.live import Live
 from charrnn.web.offline import model_inside, offline_page
 
 TEXT = make_text(900)
@@ -43,18 +44,27 @@ STATES = {
 }
 
 
-def pages():
-    """Each kind of page that charrnn writes; that of a server differs from a model's only in what answers it."""
+NAMES = [NamedUnit(unit="L0.c.3", name="inside brackets", score=0.97)]
+
+
+@pytest.fixture(scope="module")
+def live():
+    """A model that answers the page that is served."""
+    return Live(make_model(text=TEXT), "a title", names=NAMES)
+
+
+def pages(live):
+    """Each kind of page that charrnn writes, and the one that it serves."""
     model = make_model(text=TEXT)
-    names = [NamedUnit(unit="L0.c.3", name="inside brackets", score=0.97)]
-    cards = page_cards(model, TEXT, [Unit(0, "c", 3)], names)
-    data = data_of(model, TEXT, "L*.c.*", names=names, first="L0.c.3") | {"cards": cards}
+    cards = page_cards(model, TEXT, [Unit(0, "c", 3)], NAMES)
+    data = data_of(model, TEXT, "L*.c.*", names=NAMES, first="L0.c.3") | {"cards": cards}
     pairs, inside = data_of_pairs(both("attention")[2]), exact(model)
     return {
         "text": page_html(data),
         "text in a frame": page_html(data, embed=True),
         "text with a model": page_html(data | model_inside(inside, text=TEXT[:60])),
-        "model": offline_page(inside, "a title", names=names),
+        "served": live.page(),
+        "model": offline_page(inside, "a title", names=NAMES),
         "model in a frame": offline_page(inside, "a title", embed=True),
         "pairs": page_html(pairs),
         "pairs in a frame": page_html(pairs, embed=True),
@@ -62,20 +72,29 @@ def pages():
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(tmp_path_factory, live):
     """The pages as files, by their kinds."""
     folder = tmp_path_factory.mktemp("pages")
     found = {}
-    for kind, content in pages().items():
+    for kind, content in pages(live).items():
         found[kind] = folder / f"{kind.replace(' ', '-')}.html"
         found[kind].write_text(content, encoding="utf-8")
     return found
 
 
-def open_page(window, path, theme="light"):
+@pytest.fixture(scope="module")
+def addresses(files, live):
+    """Where each page is opened, by its kind; on that of a text with a model one types."""
+    found = {kind: path.as_uri() for kind, path in files.items()}
+    found["text with a model"] += "#typing=on"
+    with serving(live.actions, live.page().encode(), policy=page_policy(live=True)) as server:
+        yield found | {"served": server.address}
+
+
+def open_page(window, address, theme="light"):
     window.emulate_media(color_scheme=theme)
     window.goto("about:blank")
-    window.goto(path.as_uri() + ("#typing=on" if "with" in path.name else ""))
+    window.goto(address)
     window.wait_for_function("() => address.opening")
     window.evaluate("address.following")
     return window
@@ -129,9 +148,9 @@ def mixed(ink, ground, opacity):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_has_names_for_its_controls_and_ink_that_can_be_read(window, files, theme):
-    for kind, path in files.items():
-        page = open_page(window, path, theme)
+def test_every_page_has_names_for_its_controls_and_ink_that_can_be_read(window, addresses, theme):
+    for kind, address in addresses.items():
+        page = open_page(window, address, theme)
         for state, act in STATES.items():
             page.evaluate(act)
             assert page.evaluate(FAULTS) == [], (kind, state)
@@ -156,9 +175,9 @@ CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, selec
   (e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }))"""
 
 
-@pytest.mark.parametrize("kind", ["text with a model", "pairs", "text in a frame"])
-def test_the_keyboard_alone_reaches_every_control_and_shows_where_it_is(window, files, kind):
-    page = open_page(window, files[kind])
+@pytest.mark.parametrize("kind", ["text with a model", "served", "pairs", "text in a frame"])
+def test_the_keyboard_alone_reaches_every_control_and_shows_where_it_is(window, addresses, kind):
+    page = open_page(window, addresses[kind])
     page.evaluate("go(0)")
     for _ in range(page.evaluate(WATCH.replace("$$", f"({CONTROLS})")) + 5):
         page.keyboard.press("Tab")
@@ -180,7 +199,7 @@ def module(name):
 
 
 @pytest.mark.long
-def test_html_validate_finds_nothing(window, files, tmp_path):
+def test_html_validate_finds_nothing(window, files, addresses, tmp_path):
     program = module("html-validate") / "bin" / "html-validate.mjs"
     node = shutil.which("node")
     assert node
@@ -188,8 +207,8 @@ def test_html_validate_finds_nothing(window, files, tmp_path):
     rules.write_text(json.dumps(RULES))
     shown = []
     whole = "new XMLSerializer().serializeToString(document.doctype) + document.documentElement.outerHTML"
-    for path in files.values():  # also as the script makes it
-        page = open_page(window, path)
+    for kind, path in files.items():  # also as the script makes it
+        page = open_page(window, addresses[kind])
         page.evaluate("select(0, 2)")
         shown.append(tmp_path / path.name)
         shown[-1].write_text(page.evaluate(whole))
@@ -208,11 +227,11 @@ def test_html_validate_finds_nothing(window, files, tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1300, 390])
-def test_axe_finds_no_violation(window, files, theme, width):
+def test_axe_finds_no_violation(window, addresses, theme, width):
     script = (module("axe-core") / "axe.min.js").read_text(encoding="utf-8")
     window.set_viewport_size({"width": width, "height": 900})
-    for kind, path in files.items():
-        page = open_page(window, path, theme)
+    for kind, address in addresses.items():
+        page = open_page(window, address, theme)
         page.evaluate(script)
         for state, act in STATES.items():
             page.evaluate(act)

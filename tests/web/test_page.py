@@ -958,6 +958,17 @@ def test_words_are_explained_by_pointer_keyboard_and_tap(look, tiny_model):
     )
 
 
+def test_without_a_model_a_line_says_what_a_page_must_have_to_show_what_mattered(look, tiny_model):
+    page, _ = look(tiny_model, TEXT)
+    assert page.get_by_role("button", name="What mattered for it?").is_hidden()
+    before = texts(page, "#unit-name")
+    page.locator("#text").press("m")
+    assert texts(page, "#unit-name") == before
+    line = page.locator("#why-none")
+    assert line.get_attribute("role") == "status"
+    assert "--with-model" in line.inner_text()
+
+
 def test_everything_can_be_done_with_the_keyboard(look, tiny_model):
     page, data = look(tiny_model, TEXT)
     names = [unit["name"] for unit in data["units"]]

@@ -345,29 +345,25 @@ def test_places_are_marked_from_the_threshold_on(page, data, threshold):
 
 def test_the_threshold_is_dragged_and_a_click_moves_the_cursor(page):
     page.evaluate("go(300), page.lines.draw()")
-    box = page.locator("#lines-box svg")
-    box.scroll_into_view_if_needed()
-    settled = (
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
-    page.evaluate(settled)  # what was to be drawn anew, is
-    own = box.bounding_box()
-    y, to = page.evaluate(
-        "[page.lines.y(0.3 * page.lines.axis.high), page.lines.y(-0.5 * page.lines.axis.high)]"
-    )
-    page.mouse.move(own["x"] + 300, own["y"] + y)
+    page.locator("#lines-box .threshold circle").hover()  # once it stands still
     page.mouse.down()
-    page.mouse.move(own["x"] + 300, own["y"] + to, steps=3)
-    page.mouse.up()
-    high = page.evaluate("page.lines.axis.high")
-    assert float(page.input_value("#lines-threshold")) == pytest.approx(
-        -0.5 * high, abs=0.02 * high
+    assert page.evaluate("page.lines.isDragged")
+    x, y = page.evaluate(
+        """() => {
+          const { left, top } = page.lines.box.firstChild.getBoundingClientRect();
+          return [left + 300, top + page.lines.y(-0.5 * page.lines.axis.high)];
+        }"""
     )
-    page.mouse.move(own["x"] + 300, own["y"] + y)  # the drag is over
-    assert page.evaluate("page.lines.part") == pytest.approx(-0.5, abs=0.02)
-    assert page.evaluate("page.at") == 300
+    page.mouse.move(x, y, steps=3)
+    page.mouse.up()
+    part = page.evaluate("page.lines.part")
+    assert part == pytest.approx(-0.5, abs=0.02)
+    high = page.evaluate("page.lines.axis.high")
+    assert float(page.input_value("#lines-threshold")) == pytest.approx(part * high, abs=0.006)
+    page.mouse.move(x, y - 60)  # the drag is over
+    assert page.evaluate("[page.lines.part, page.at]") == [part, 300]
     x = page.evaluate("page.lines.x(320)")
-    page.mouse.click(own["x"] + x, own["y"] + 30)
+    page.locator("#lines-box svg").click(position={"x": x, "y": 30})
     assert page.evaluate("page.at") == 320
 
 

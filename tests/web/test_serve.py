@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import CLEAN, call_charrnn, make_text, own_signals, program, random_model, run_charrnn
-from pages import read, until
+from pages import POLICY, read, serving, until
 from unpacking import unpack
 
 from charrnn.adapting.learner import Learner
@@ -42,22 +42,6 @@ from charrnn.web.html import page_html, page_policy
 from charrnn.web.live import GUESSES, MAX_CHARS, Live
 from charrnn.web.rows import row_data
 from charrnn.web.server import MAX_BYTES, Server
-
-POLICY = "default-src 'none'"
-
-
-@contextmanager
-def serving(actions, page=b"<!doctype html>a page", policy=POLICY):
-    """A server in a thread of its own."""
-    server = Server(page, policy, actions)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def echo(request):

@@ -17,6 +17,7 @@ from PIL import Image
 import charrnn
 from charrnn.exact.model import exact
 from charrnn.interpret.edits import parse_edits
+from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.recording import record
 from charrnn.render.glyphs import glyph
 from charrnn.web.colors import ramps
@@ -156,6 +157,31 @@ def test_a_strange_address_is_inert_and_shows_what_the_page_opens_with(look, wri
         assert page.evaluate("typeof hacked") == "undefined"
         assert page.locator("img, script:not([type])").count() == 1
         page.evaluate("() => { $('search').value = ''; page.list.filter(); }")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("inside quotes", "L1.h.4"), ("QUOTES", "L1.h.4"), ("L0.h.2", "L0.h.2"), ("inside", None)],
+)
+def test_a_unit_is_found_by_its_name_or_a_part_that_no_other_has(look, tiny_model, name, unit):
+    names = {"L1.h.4": "inside quotes, AUC 0.97", "L0.h.7": "inside brackets (low), AUC 0.91"}
+    data = data_of(tiny_model, TEXT, first="L0.h.0")
+    for one in data["units"]:
+        one["reasons"] = [names[one["name"]]] if one["name"] in names else []
+    page = look(page_html(data), f"#unit={quote(name)}&at=9")
+    assert seen(page)[:2] == [unit or "L0.h.0", 8]
+    assert hash_of(page) == f"#unit={unit or 'L0.h.0'}&at=9"
+
+
+def test_an_address_can_hold_a_unit_by_its_name(look, tiny_model):
+    names = [NamedUnit(unit="L1.c.4", name="inside quotes", score=0.97)]
+    page = look(
+        offline_page(exact(tiny_model), "a title", names=names),
+        "#text=abc&clamp=inside%20quotes:0.5&unit=inside%20quotes",
+    )
+    assert page.evaluate("page.data.source.edits") == ["clamp L1.c.4=+0.5"]
+    assert seen(page)[0] == "L1.c.4"
+    assert "&clamp=inside+quotes:0.5" in hash_of(page)
 
 
 def test_an_address_holds_the_text_and_the_edits_of_a_live_page(look, tiny_model):
