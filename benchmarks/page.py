@@ -1,9 +1,9 @@
 """How fast pages are in Chromium, by `python benchmarks/page.py [keys] [engine]`; it needs playwright and Chromium.
 
-- keys: the page of `charrnn serve` with a model of 2 x 256 units and 1,900 characters in its box, in which a key is typed
-  every 150 milliseconds. The time is that from the key's event to the painted frame that has the new character in its
-  color. The server's part goes from the request to the end of the reply; the rest is that of the page's main thread, and
-  the wait for the next frame.
+- keys: the page of `charrnn serve` with a model of 2 x 256 units and 1,900 characters in its box, in which a key is
+  typed every 150 milliseconds. The time is that from the key's event to the painted frame that has the new character in
+  its color. The server's part goes from the request to the end of the reply; the rest is that of the page's main thread,
+  and the wait for the next frame.
 - engine: the characters that a page with the model inside generates in a second of processor time, by WebAssembly and by
   plain JavaScript.
 """

@@ -145,13 +145,13 @@ def _surprisal(model: CharRNN, ids: Ids, places: Positions, lengths: Positions) 
     state = model.initial_state(len(places))
     for back in range(int(lengths.max()), 0, -1):
         after, _ = model.advance(ids[np.maximum(places - back, 0)], state)
-        state = after if (lengths >= back).all() else _where(lengths >= back, after, state)
+        state = after if (lengths >= back).all() else where(lengths >= back, after, state)
     log_p = log_softmax(model.logits(state))  # (N, V)
     nats = -np.take_along_axis(log_p, ids[places].astype(np.int64)[:, None], axis=1)[:, 0]
     return np.asarray(nats / math.log(2))
 
 
-def _where(rows: Mask, new: States, old: States) -> States:
+def where(rows: Mask, new: States, old: States) -> States:
     """The new state in the batch rows that are true, (N,), and the old state in the others."""
     return tuple(
         tuple(np.where(rows[:, None], a, b) for a, b in zip(*pair, strict=True))

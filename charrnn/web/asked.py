@@ -6,20 +6,24 @@ import numpy as np
 
 from charrnn.errors import DataError
 from charrnn.interpret.context import ContextCurve, context_curve
+from charrnn.interpret.occlusion import occlusion
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
+    from charrnn.numerics import Float64, Ids
 
 WINDOWS = 128
 """Predictions of which a context curve is the mean on a live page, which should not take long."""
 DIGITS = 6
-"""Significant digits of a norm."""
+"""Significant digits of what a character mattered."""
 
 
 def saliency_data(
     model: "CharRNN", text: str, place: int, *, item_end: str | None = None
 ) -> dict[str, Any]:
-    """The saliency of the characters before a place, by the gradient; see `charrnn.training.saliency`.
+    """What mattered for a prediction: the `method` is the gradient of `charrnn.training.saliency`.
+
+    If units are edited, of which there is no gradient, it is `charrnn.interpret.occlusion`.
 
     Args:
         model: the network.
@@ -29,20 +33,36 @@ def saliency_data(
 
     Raises:
         DataError: there is no such place, or nothing before it.
-        UsageError: units of the model are edited.
     """
-    from charrnn.training.saliency import saliency_in_item
-
     ids = model.vocabulary.encode(text)
     if not 0 <= place < len(ids):
         raise DataError(f"the place must be from 0 to {len(ids) - 1:,}, not {place:,}")
-    found = saliency_in_item(model, ids, place, item_end=item_end)
+    method, probability, values = (_occluded if model.edits else _gradient)(
+        model, ids, place, item_end
+    )
     return {
-        "place": found.place,
-        "start": found.start,
-        "values": [float(f"{norm:.{DIGITS}g}") for norm in found.norms.tolist()],
-        "probability": round(found.probability, 6),
+        "method": method,
+        "place": place,
+        "start": place - len(values),
+        "values": [float(f"{value:.{DIGITS}g}") for value in values.tolist()],
+        "probability": round(probability, 6),
     }
+
+
+def _gradient(
+    model: "CharRNN", ids: "Ids", place: int, item_end: str | None
+) -> tuple[str, float, "Float64"]:
+    from charrnn.training.saliency import saliency_in_item
+
+    found = saliency_in_item(model, ids, place, item_end=item_end)
+    return "gradient", found.probability, found.norms
+
+
+def _occluded(
+    model: "CharRNN", ids: "Ids", place: int, item_end: str | None
+) -> tuple[str, float, "Float64"]:
+    found = occlusion(model, ids, place, item_end=item_end)
+    return "occlusion", found.probability, found.bits
 
 
 def context_data(

@@ -270,7 +270,7 @@ class Live:
             One line. Its `saliency` is described at `charrnn.web.asked.saliency_data`.
 
         Raises:
-            UsageError, DataError: the request is invalid, or units are edited.
+            UsageError, DataError: the request is invalid.
         """
         fields, text, model = self._asked(request, "place")
         place = fields.get("place")

@@ -30,6 +30,7 @@ from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.interpret.context import context_curve
 from charrnn.interpret.edits import Edit, edited
 from charrnn.interpret.names import NamedUnit
+from charrnn.interpret.occlusion import occlusion
 from charrnn.interpret.recording import record, record_parts
 from charrnn.interpret.units import Unit, parse_units
 from charrnn.model import CharRNN
@@ -545,6 +546,17 @@ def test_what_mattered_and_the_context_curve_are_the_commands(tiny_model, item_e
     assert (found["windows"], found["effective"]) == (curve.num_places, curve.effective_length)
 
 
+def test_where_units_are_edited_it_is_told_what_leaving_out_a_character_costs(tiny_model):
+    text, edits = "def a(b):\n    return b\n", "clamp L0.c.3=0.5"
+    request = {"text": text, "place": 12, "edits": edits}
+    ((found,),) = (line.values() for line in live(tiny_model).saliency(request))
+    model = edited(tiny_model, [Edit(Unit(0, "c", 3), 0.5)])
+    expected = occlusion(model, model.vocabulary.encode(text), 12)
+    assert (found["method"], found["place"], found["start"]) == ("occlusion", 12, 0)
+    assert found["values"] == pytest.approx(expected.bits.tolist(), rel=1e-5, abs=1e-9)
+    assert found["probability"] == pytest.approx(expected.probability, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -552,7 +564,7 @@ def test_what_mattered_and_the_context_curve_are_the_commands(tiny_model, item_e
         {"text": "abc", "place": 0},
         {"text": "abc", "place": "1"},
         {"text": "abc", "place": True},
-        {"text": "abc", "place": 1, "edits": "clamp L0.c.1=0"},
+        {"text": "abc", "place": 0, "edits": "clamp L0.c.1=0"},
     ],
 )
 def test_a_place_that_cannot_be_explained_is_refused(tiny_model, request_):
@@ -931,6 +943,12 @@ def test_what_mattered_for_a_character_is_shown_and_follows_the_cursor(page, tin
     until(page, "t => page.why.found?.place === t", len(text))
     page.get_by_role("button", name="Color by the unit again").click()
     assert page.locator("#unit-name").text_content() == unit
+    page.evaluate(
+        "page.live.edits.show([{ kind: 'clamp', name: 'L0.c.3', value: '0.5', scale: 1 }])"
+    )
+    until(page, "() => page.data.source.edits.length === 1 && !page.isUnsettled")
+    page.get_by_role("button", name="What mattered for it?").click()
+    page.locator("#why-note", has_text="left out").wait_for()
 
 
 def test_a_switch_mixes_the_counts_into_what_is_read_and_written(page, tiny_mixed):

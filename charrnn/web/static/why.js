@@ -1,6 +1,6 @@
 // Which earlier characters mattered for the prediction of one: a coloring of the text before the character that is picked,
-// where a model is there to be asked. A server answers with the gradient of `charrnn saliency`; a model in the page with what
-// the prediction costs if one of the characters is left out (occlusion.js).
+// where a model is there to be asked. A server answers with the gradient of `charrnn saliency`; a model in the page, and a
+// server if units are edited, with what the prediction costs if one of the characters is left out (occlusion.js).
 
 const MATTERED = 8; // characters that are listed
 
@@ -57,6 +57,7 @@ class Why {
       while (!found && !signal.aborted) found = await this.ask(at, signal);
       if (signal.aborted) return;
       this.found = { data, ...found };
+      this.method = found.method ?? this.method;
       this.draw();
     } catch ({ message }) {
       if (!signal.aborted) this.fail(message);
