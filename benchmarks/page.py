@@ -111,7 +111,7 @@ def opened(browser: Browser, address: str, text: str) -> Page:
 def typed(page: Page, keys: str) -> None:
     """Type keys, one after the other."""
     for key in keys:
-        page.keyboard.press("Enter" if key == "\n" else key)
+        page.keyboard.type(key)
         page.wait_for_timeout(INTERVAL)
 
 

@@ -211,3 +211,16 @@ def test_the_benchmark_of_processes_prints_a_row_for_each_size():
     done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True)
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| 2 x ")]
     assert [row[0] for row in rows] == ["| 2 x 4", "| 2 x 6"] * 2
+
+
+def test_the_benchmark_of_pages_prints_how_long_a_key_takes(browser, monkeypatch, capsys):
+    module = loaded("page", monkeypatch)
+    for name, value in (("NUM_CHARS", 50), ("WARM", 1), ("KEYS", 3), ("NUM_GENERATED", 50)):
+        monkeypatch.setattr(module, name, value)
+    module.keys_table(browser)
+    module.engine_table(browser)
+    rows = [line.rsplit(None, 2) for line in capsys.readouterr().out.splitlines()]
+    figures = {name.strip(): (a, b) for name, a, b in rows if b[0].isdigit()}
+    key, server = (float(figures[name][0]) for name in ("from key to color", "server"))
+    assert 0 < server < key
+    assert figures.keys() >= {"1 x 256", "2 x 256"}

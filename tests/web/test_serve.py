@@ -28,7 +28,7 @@ from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import AdaptingConfig, SamplingConfig
 from charrnn.errors import CharrnnError, EnvironmentFault, UsageError
 from charrnn.interpret.context import context_curve
-from charrnn.interpret.edits import Edit, edited
+from charrnn.interpret.edits import Edit, edited, parse_edits
 from charrnn.interpret.names import NamedUnit
 from charrnn.interpret.occlusion import occlusion
 from charrnn.interpret.recording import record, record_parts
@@ -550,7 +550,7 @@ def test_where_units_are_edited_it_is_told_what_leaving_out_a_character_costs(ti
     text, edits = "def a(b):\n    return b\n", "clamp L0.c.3=0.5"
     request = {"text": text, "place": 12, "edits": edits}
     ((found,),) = (line.values() for line in live(tiny_model).saliency(request))
-    model = edited(tiny_model, [Edit(Unit(0, "c", 3), 0.5)])
+    model = edited(tiny_model, parse_edits(edits, "edits"))
     expected = occlusion(model, model.vocabulary.encode(text), 12)
     assert (found["method"], found["place"], found["start"]) == ("occlusion", 12, 0)
     assert found["values"] == pytest.approx(expected.bits.tolist(), rel=1e-5, abs=1e-9)

@@ -10,8 +10,12 @@ class TypingBox {
     new ResizeObserver(() => this.scroll()).observe(box);
   }
 
+  // In the next frame, which needs the layout anyway.
   scroll() {
-    this.behind.scrollTop = this.box.scrollTop;
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.behind.scrollTop = this.box.scrollTop;
+    });
   }
 
   // What has been typed, before it is read: what stays keeps its colors.
@@ -36,8 +40,9 @@ class TypingBox {
   }
 
   set(value, levels) {
+    const isNew = value !== this.shown;
     this.shown = value;
     this.text.set(`${value}\n`, levels); // a last line that is empty is seen, as in the box
-    this.scroll();
+    if (isNew) this.scroll();
   }
 }

@@ -35,7 +35,7 @@ class Repeated {
 
   async run() {
     while (this.isWanted) {
-      await wait(this.pause);
+      await (this.pause ? wait(this.pause) : null);
       this.isWanted = false;
       await this.work().catch((error) => this.failed(error));
     }
@@ -112,7 +112,7 @@ class Live {
     $("live-predictions").hidden = counts === null; // the model has none
     $("live-learning").hidden = !(page.model.isServed && this.start.learns);
     this.sayValues();
-    $("live").hidden = false;
+    showAbove("live", true);
     for (const [keys, what] of LIVE_KEYS) {
       const key = element("dt", {}, ...keys.flatMap((key) => [element("kbd", { textContent: key }), " "]));
       $("keys").append(key, element("dd", { textContent: what }));

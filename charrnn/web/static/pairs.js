@@ -21,7 +21,7 @@ async function showPairs(raw) {
   });
   $("sides").replaceChildren(...buttons);
   $("sides").hidden = buttons.length < 2;
-  $("between").hidden = !raw.pairs.length;
+  showAbove("between", raw.pairs.length > 0);
   fill($("between-title"), raw.heading === "Attention" ? ["attention", raw.heading] : raw.heading);
   pairs.meaning = raw.meaning;
   $("between-hint").replaceChildren(ofTable(raw), element("span", { textContent: TABLE_USE }));

@@ -3,6 +3,12 @@
 const $ = (id) => document.getElementById(id);
 const SHOWN = 12; // maximum units and places shown for a span
 
+// Show a part above the others, or not: the page is then laid out with it.
+function showAbove(id, isShown) {
+  $(id).hidden = !isShown;
+  $("main").classList.toggle(`with-${id}`, isShown);
+}
+
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);

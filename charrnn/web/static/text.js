@@ -2,12 +2,13 @@
 // and search. Only the part on the screen, and a little around it, is colored.
 
 const SEGMENT = 256; // maximum symbols of a text node
-const AROUND = 600; // symbols colored beyond the screen
+const AROUND = 300; // symbols colored beyond the screen
 
 class TextView {
   constructor(box, lines, ring) {
-    // isWhole: on paper all of the text is seen.
-    Object.assign(this, { box, lines, ring, isWhole: false, levels: null, painted: [0, 0], painter: new Painter() });
+    // isWhole: on paper all of the text is seen; isStale: other levels are to be painted; reveals: the ring is to be seen.
+    Object.assign(this, { box, lines, ring, isWhole: false, levels: null, isStale: false, painted: [0, 0], painter: new Painter() });
+    Object.assign(this, { ringed: 0, reveals: false });
     for (let level = -STEPS; level <= STEPS; level++) highlightOf(`v${level + STEPS}`);
     this.marks = new Map(["place", "match", "span"].map((name, k) => [name, highlightOf(name, k + 1)]));
     this.marked = {}; // the spans of each
@@ -15,10 +16,7 @@ class TextView {
     this.sheet = new CSSStyleSheet();
     document.adoptedStyleSheets.push(this.sheet);
     box.addEventListener("scroll", () => this.later(), { passive: true });
-    const observer = new ResizeObserver(() => {
-      this.later();
-      if (this.levels) this.point(this.ringed);
-    });
+    const observer = new ResizeObserver(() => this.later());
     for (const part of [box, lines]) observer.observe(part);
   }
 
@@ -92,21 +90,26 @@ class TextView {
   // Color by levels (T,) from -STEPS to STEPS.
   paint(levels) {
     this.levels = levels;
-    this.repaint();
+    this.isStale = true;
+    if (this.isWhole) this.repaint();
+    else this.later();
   }
 
+  // What needs the layout of the text is done in the next frame, which needs it anyway.
   later() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       if (!this.levels) return;
-      const [first, stop] = this.visible();
-      if (first < this.painted[0] || stop > this.painted[1]) this.repaint();
+      this.encircle();
+      this.repaint();
     });
   }
 
+  // Paint what is seen and is not painted.
   repaint() {
-    if (!this.levels) return;
     const [first, stop] = this.visible();
+    if (!this.isStale && first >= this.painted[0] && stop <= this.painted[1]) return;
+    this.isStale = false;
     const from = Math.max(0, first - AROUND);
     const to = Math.min(this.length, stop + AROUND);
     this.painted = [from, to];
@@ -284,17 +287,21 @@ class TextView {
   }
 
   // Put the ring around a symbol; `reveal` scrolls to it.
-  point(t, reveal) {
+  point(t, reveal = false) {
     this.ringed = t;
+    this.reveals ||= reveal;
+    this.later();
+  }
+
+  encircle() {
+    const { box, ring, reveals } = this;
     const origin = this.lines.getBoundingClientRect();
-    const { left, top, width, height } = this.rect(t);
-    const place = { left: left - origin.left, top: top - origin.top, width, height };
-    for (const [name, value] of Object.entries(place)) this.ring.style[name] = `${value}px`;
-    if (!reveal) return;
-    const { box } = this;
-    const margin = 2 * height;
-    if (place.top < box.scrollTop + margin || place.top + height > box.scrollTop + box.clientHeight - margin)
-      box.scrollTop = place.top - box.clientHeight / 2;
+    const { left, top, width, height } = this.rect(Math.min(this.ringed, this.length - 1));
+    const [{ scrollTop, clientHeight }, from, margin] = [box, top - origin.top, 2 * height];
+    this.reveals = false;
+    Object.assign(ring.style, { width: `${width}px`, height: `${height}px`, translate: `${left - origin.left}px ${from}px` });
+    if (reveals && (from < scrollTop + margin || from + height > scrollTop + clientHeight - margin))
+      box.scrollTop = from - clientHeight / 2;
   }
 }
 

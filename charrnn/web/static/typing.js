@@ -28,7 +28,8 @@ class Typing {
       page.live = new Live(this.raw.live, this.raw.ramps);
       return;
     }
-    $("live").hidden = $("sort").hidden = false;
+    showAbove("live", true);
+    $("sort").hidden = false;
     page.live.explain(true);
     page.recolored = () => page.live.recolor();
     await page.live.reading.ask();
@@ -41,7 +42,8 @@ class Typing {
     await live.reading.running;
     await live.settling.now();
     live.explain(false);
-    $("live").hidden = $("sort").hidden = true;
+    showAbove("live", false);
+    $("sort").hidden = true;
     $("main").classList.remove("empty");
     Object.assign(page, { recolored: null, at: this.at });
     show(this.written);
