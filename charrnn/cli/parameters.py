@@ -138,7 +138,7 @@ def _number_or_off(option: Option, text: str) -> Any:
         return OFF
     try:
         return option.kind(text)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):  # in a run file it may be inf, or no number
         expected = expected_value(option.config, option.name)
         raise UsageError(f"{option.flags[0]} must be {expected}, or {OFF}, not {text!r}") from None
 

@@ -39,7 +39,7 @@ def apply_run_file(context: typer.Context, path: Path, once: Collection[str]) ->
         once: settings that a file does not have, because they say what to do now.
 
     Raises:
-        UsageError: the file has a key that is not an option of the command.
+        UsageError: the file has a key that is not an option of the command, or true where a value must be.
         DataError: it cannot be read, or is not TOML.
     """
     parameters: dict[str, Any] = {}
@@ -55,6 +55,8 @@ def apply_run_file(context: typer.Context, path: Path, once: Collection[str]) ->
                 did_you_mean(key, [n for n in parameters if len(n) > 1]),
             )
         parameter = parameters[key]
+        if isinstance(value, bool) and not getattr(parameter, "is_flag", False):
+            raise UsageError(f"{path}: {key} needs a value, not {str(value).lower()}")
         several = getattr(parameter, "multiple", False) or parameter.nargs == -1
         values[parameter.name] = [value] if several and not isinstance(value, list) else value
     context.default_map = values

@@ -8,7 +8,7 @@ import pytest
 import typer
 from helpers import random_model
 
-from charrnn.cli.app import VERBS, _module
+from charrnn.cli.app import VERBS, _module, application
 from charrnn.cli.direction import strength_of
 from charrnn.cli.edits import file_and_strength
 from charrnn.cli.gradients.experiments import linear_weights
@@ -31,6 +31,8 @@ VALUES = (
     *("nan", "inf", "-inf", "Infinity", "1e400", "-1e400", "", " ", "٣", "３", "²", "0x10"),
     *("-0", "-0.0", "1e-40", 2**31, 2**63, 2**64, -(2**63), 10**400, "1e308", "5"),
 )
+GENERAL = ("help", "quiet", "config_file")
+"""What every command has."""
 
 
 def functions():
@@ -59,6 +61,25 @@ def numbers():
             )
 
 
+def commands_of(command):
+    """All commands below one, the groups among them too."""
+    for below in getattr(command, "commands", {}).values():
+        yield below
+        yield from commands_of(below)
+
+
+def test_no_option_of_the_app_is_missed():
+    """Those that the app has, and that no list here can leave out."""
+    tried = {(function.__name__, option.name) for function, _, option in options()}
+    for command in commands_of(typer.main.get_command(application())):
+        known = {option.name: option for option in command.callback.options}
+        for parameter in command.params:
+            is_own = parameter.param_type_name == "argument" or parameter.name in GENERAL
+            assert is_own or parameter.name in known, (command.name, parameter.name)
+        numbers = {name for name, option in known.items() if option.kind is not bool}
+        assert {(command.name, name) for name in numbers} <= tried
+
+
 def app_of(function, changes, kept):
     """A command with the same parameters as a function, which only keeps what it is given."""
 
@@ -74,8 +95,13 @@ def app_of(function, changes, kept):
 def value_typed(app, kept, option, text):
     """What the function is given for an option that is typed; a UsageError is raised as charrnn raises it."""
     words = ["x" for p in app.params if p.param_type_name == "argument" and p.required]
+    return value_of(app, kept, option, [*words, f"{option.flags[0]}={text}"])
+
+
+def value_of(app, kept, option, line):
+    """What the function is given for an option by a command line."""
     try:
-        app([*words, f"{option.flags[0]}={text}"], standalone_mode=False)
+        app(line, standalone_mode=False)
     except Refused as refused:
         raise in_one_line(refused, "verb", dict, []) from None
     for config in kept.values():
@@ -85,6 +111,57 @@ def value_typed(app, kept, option, text):
         if type(config) is option.config:
             return getattr(config, option.name)
     raise AssertionError(f"{option.name} is in none of {kept}")
+
+
+IN_TOML = (
+    "nan",
+    "inf",
+    "-inf",
+    "1e400",
+    "-0.0",
+    "1e308",
+    2**63,
+    -(10**400),
+    "true",
+    '""',
+    '"x"',
+    "[1]",
+    "{}",
+)
+"""Values of an option in a run file."""
+
+
+@pytest.mark.parametrize(
+    ("function", "changes"),
+    [pytest.param(*found, id=found[0].__name__) for found in functions()],
+)
+def test_a_number_in_a_run_file_is_within_its_bounds_or_refused_in_one_line(
+    function, changes, tmp_path
+):
+    kept, file = {}, tmp_path / "run.toml"
+    app = app_of(function, changes, kept)
+    words = ["x" for p in app.params if p.param_type_name == "argument" and p.required]
+    for option in _Parts(function, changes or Changes()).in_order:
+        if option.kind not in (int, float) or option.parse or option.rule.once:
+            continue
+        for text in IN_TOML:
+            file.write_text(f"{option.flags[0].removeprefix('--')} = {text}\n")
+            try:
+                value = value_of(app, kept, option, [*words, "--config", str(file)])
+            except CharrnnError as error:
+                message = error.message
+            else:
+                message = "" if is_sound(option, value) else "\n"
+            assert message.isprintable(), (option.name, text, message)
+            assert len(message) < 1000
+            assert message or text != "true", option.name
+
+
+def is_sound(option, value):
+    """Whether a value is a number of the option's kind within its bounds, or None."""
+    rule = option.rule
+    fits = value is None or (math.isfinite(value) and rule.low <= value <= rule.high)
+    return fits and type(value) in (option.kind, int, type(None))
 
 
 @pytest.mark.parametrize(("function", "changes", "option"), list(numbers()))
@@ -100,8 +177,7 @@ def test_a_number_is_within_its_bounds_or_refused_in_one_line(function, changes,
             refused += 1
             message = error.message
         else:
-            fits = value is None or (math.isfinite(value) and rule.low <= value <= rule.high)
-            message = "" if fits and type(value) in (option.kind, int, type(None)) else "\n"
+            message = "" if is_sound(option, value) else "\n"
         assert message.isprintable(), (text, message)
         assert len(message) < 1000
     assert refused >= 12
