@@ -3,10 +3,19 @@
 import contextlib
 import glob
 import os
+from collections.abc import Iterable
 
 import typer
 
 from charrnn.errors import CharrnnError
+
+ACTS_IN_A_SHELL = frozenset("\\`$\"'")
+"""Characters by which a name may be more than a name to the functions of a shell that take completions."""
+
+
+def plain_words(names: Iterable[str]) -> list[str]:
+    """Those of some names that neither a shell nor a terminal can take for more than names, in order."""
+    return sorted(n for n in names if n.isprintable() and not ACTS_IN_A_SHELL & {*n})
 
 
 def complete_text(incomplete: str) -> list[str]:
@@ -17,7 +26,7 @@ def complete_text(incomplete: str) -> list[str]:
 def complete_paths(incomplete: str) -> list[str]:
     """The files and folders with a given beginning; the latter end with a slash."""
     paths = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207 (what is typed stays as it is)
-    return sorted(path + "/" if os.path.isdir(path) else path for path in paths)  # noqa: PTH112 (the same)
+    return plain_words(path + "/" if os.path.isdir(path) else path for path in paths)  # noqa: PTH112 (the same)
 
 
 def complete_spec(incomplete: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn import runs
+from charrnn.cli.completion import plain_words
 from charrnn.cli.terminal import say
 from charrnn.errors import CheckpointError, SettingError
 from charrnn.runs import RUNS, TRAIN_ONE, named_checkpoint, names_of_runs
@@ -25,7 +26,7 @@ FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".t7")
 
 def complete_checkpoint(incomplete: str) -> list[str]:
     """The names of runs with a given beginning, for shell completion."""
-    return names_of_runs(incomplete)
+    return plain_words(names_of_runs(incomplete))
 
 
 CheckpointArgument = Annotated[

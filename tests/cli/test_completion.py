@@ -1,6 +1,10 @@
 """What the shell completes: commands, runs, texts, cells and units."""
 
-from helpers import run_charrnn, run_shell
+import pytest
+from helpers import characters, run_charrnn, run_shell, save_model
+
+from charrnn.cli.completion import complete_paths
+from charrnn.cli.run_names import complete_checkpoint
 
 
 def test_the_shell_completes_commands_and_runs(workplace):
@@ -25,3 +29,17 @@ def test_the_shell_completes_commands_and_runs(workplace):
         env = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
         env["_CHARRNN_COMPLETE"] = "complete_bash"
         assert run_charrnn(cwd=workplace, env=env).out.split() == [completed]
+
+
+@pytest.mark.parametrize(
+    "name", ["\\$(id)", "`id`", "a'b", 'a"b', "a\x1b[2J", "a\nb", "\u202ea", "a\udcff"]
+)
+def test_no_name_that_a_shell_might_obey_is_offered(name, tmp_path, monkeypatch):
+    """The functions for zsh evaluate what they get, and escape no backslash."""
+    monkeypatch.chdir(tmp_path)
+    save_model(tmp_path, characters("ab"))
+    (tmp_path / "checkpoints" / "odd").rename(tmp_path / "checkpoints" / name)
+    (tmp_path / name).touch()
+    (tmp_path / "é (1) [2]*.txt").touch()
+    assert complete_checkpoint("") == []
+    assert complete_paths("") == ["checkpoints/", "é (1) [2]*.txt"]
