@@ -151,7 +151,7 @@ def run_on_terminal(
         reader.join()
         os.close(ours)
         err.seek(0)
-        assert (status, err.read()) == (0, b"")
+        assert (status, err.read()) == (0, b""), bytes(seen)
     return seen.replace(b"\r\n", b"\n").decode()
 
 

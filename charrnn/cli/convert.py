@@ -11,7 +11,7 @@ from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.inputs import TextArgument
 from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_pairs
-from charrnn.cli.terminal import print_json, say, warn
+from charrnn.cli.terminal import print_json, say, shown, warn
 from charrnn.cli.threads import one_thread
 from charrnn.cli.work import working
 from charrnn.config import OUTPUT
@@ -202,9 +202,9 @@ class _Printer:
             print_json(given | {"targets": made})
         elif self.options.n_best > 1:
             for target in targets:
-                print(f"{self.lines}\t{target.nats:.4f}\t{target.text}")
+                print(f"{self.lines}\t{target.nats:.4f}\t{shown(target.text)}")
         else:
-            print(targets[0].text if targets else "")
+            print(shown(targets[0].text) if targets else "")
 
     def _note_unknown(self, sources: Sequence[str]) -> None:
         from charrnn.text.pairs import Labels

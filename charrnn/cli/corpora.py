@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.completion import complete_corpus
-from charrnn.cli.terminal import print_json
+from charrnn.cli.terminal import print_json, shown
 from charrnn.errors import DataError, SettingError
 from charrnn.settings import Config, setting
-from charrnn.wording import did_you_mean
+from charrnn.wording import did_you_mean, escape
 
 if TYPE_CHECKING:
     from charrnn.text.catalog import NamedCorpus
@@ -99,7 +99,7 @@ def _list(options: CorporaOptions) -> None:
         _print(entry, here=is_cached(entry, cache))
     if not options.json:
         print("Train on one with: charrnn train NAME; on pairs with: charrnn train NAME --pairs.")
-        print(f"Downloads are saved in {cache}.")
+        print(f"Downloads are saved in {escape(str(cache))}.")
 
 
 def _check(cache: Path, *, as_json: bool) -> None:
@@ -108,7 +108,7 @@ def _check(cache: Path, *, as_json: bool) -> None:
     from charrnn.text.encoding.stored import stored_in
     from charrnn.text.encoding.text import names_of
     from charrnn.text.numbering import ENCODED
-    from charrnn.wording import escape, size
+    from charrnn.wording import size
 
     found = [*stored_in(cache / ENCODED)]
     with working(sum(ids.path.stat().st_size for ids in found), "byte") as work:
@@ -119,11 +119,13 @@ def _check(cache: Path, *, as_json: bool) -> None:
                 print_json({"path": str(ids.path), "names": names, "undamaged": is_whole})
             else:
                 state = "undamaged" if is_whole else "damaged, removed"
-                print(f"{escape(' '.join(names))}: {size(num_bytes)}, {state} ({ids.path})")
+                print(
+                    f"{escape(' '.join(names))}: {size(num_bytes)}, {state} ({escape(str(ids.path))})"
+                )
             if not is_whole:
                 ids.remove()
     if not found and not as_json:
-        print(f"No text is encoded in {cache}.")
+        print(f"No text is encoded in {escape(str(cache))}.")
 
 
 def _print_text(name: str, options: CorporaOptions) -> None:
@@ -172,10 +174,8 @@ def _print_corpus(name: str) -> None:
 
 
 def _write(pieces: Iterable[str]) -> None:
-    from charrnn.render.glyphs import harmless
-
     for piece in pieces:
-        sys.stdout.write(harmless(piece) if sys.stdout.isatty() else piece)
+        sys.stdout.write(shown(piece))
 
 
 def _print_json(entry: "NamedCorpus", *, here: bool) -> None:

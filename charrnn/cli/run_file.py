@@ -116,8 +116,15 @@ def run_file_of(loaded: "Checkpoint") -> str:
         if corpus["normalize"] is None and corpus["level"] == "char":
             parts[0][1]["normalize"] = OFF
         parts.insert(1, ("Start", {"init-from": str(start.get("path"))} | extend))
-    sections = [f"# {title}\n{tomli_w.dumps(values)}" for title, values in parts if values]
+    sections = [
+        f"# {title}\n{_visible(tomli_w.dumps(values))}" for title, values in parts if values
+    ]
     return "\n".join(sections)
+
+
+def _visible(toml: str) -> str:
+    """TOML with escapes for the characters that would act on a terminal, some of which its writer leaves as they are."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\U{ord(c):08X}" for c in toml)
 
 
 def _whole(loaded: "Checkpoint") -> "Checkpoint":

@@ -70,6 +70,16 @@ def say(text: str = "") -> None:
         warn(text)
 
 
+def say_rows(rows: "Iterable[GridRow]") -> None:
+    """Print the rows of a grid on stderr, in their colors, unless --quiet was given."""
+    from charrnn.render.ansi import lines_of
+
+    if not _quiet:
+        with contextlib.suppress(OSError):
+            for line in lines_of(rows):
+                print(f"charrnn: {line}", file=sys.stderr, flush=True)
+
+
 def warn(text: str) -> None:
     """Print a line on stderr, even with --quiet. If stderr is closed, the command continues."""
     with contextlib.suppress(OSError):
@@ -77,21 +87,23 @@ def warn(text: str) -> None:
 
 
 def fitted(text: str) -> str:
-    """A message for stderr: on a terminal its lines are broken between words, and go on below its first word.
+    """A message for stderr as one line, in which nothing acts on a terminal: names in it may be of any characters.
 
-    A line that shows a command is not broken, so that it can be copied, nor is one that has colors.
+    On a terminal it is broken between words, and goes on below its first word, unless it shows a command, which can so
+    be copied.
     """
+    line = escape(text)
     if not sys.stderr.isatty():
-        return text
+        return line
     try:
         width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except OSError:
         width = 80
-    return "\n".join(line for whole in text.split("\n") for line in _broken(whole, width))
+    return "\n".join(_broken(line, width))
 
 
 def _broken(line: str, width: int) -> list[str]:
-    if len(line) <= width or "\x1b" in line or SHOWN_COMMAND.search(line):
+    if len(line) <= width or SHOWN_COMMAND.search(line):
         return [line]
     from charrnn.render.tables import wrapped
 
@@ -108,13 +120,23 @@ def can_print(text: str) -> bool:
     return True
 
 
+def shown(text: str) -> str:
+    """A text for standard output: control characters are visible on a terminal, and a pipe gets them as they are."""
+    if not sys.stdout.isatty():
+        return text
+    from charrnn.render.glyphs import harmless
+
+    return harmless(text)
+
+
 def print_wrapped(text: str, indent: int = 0) -> None:
     """Print a line, wrapped between words on a terminal and unbroken in a pipe.
 
     Args:
-        text: has no newlines.
+        text: has no newlines; what acts on a terminal is escaped.
         indent: the indent of all lines but the first.
     """
+    text = escape(text)
     if not sys.stdout.isatty():
         print(text)
         return
@@ -140,9 +162,9 @@ def print_json(record: object) -> None:
 
 def report(error: CharrnnError) -> None:
     """An error as one line, and its hint as another."""
-    warn(f"charrnn: {escape(error.message)}")
+    warn(f"charrnn: {error.message}")
     if error.hint:
-        warn(f"         {escape(error.hint)}")
+        warn(f"         {error.hint}")
 
 
 SIGUSR1: int | None = getattr(signal, "SIGUSR1", None)

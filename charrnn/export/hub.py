@@ -130,14 +130,18 @@ def _text(checkpoint: Checkpoint) -> str:
 
 def _inline(text: str) -> str:
     """Some text as code in Markdown, on one line."""
-    shown = " ".join(text.split()).replace("`", "'")
+    shown = _in_a_line(text).replace("`", "'")
     return f"`{shown}`"
 
 
 def _plain(text: str) -> str:
     """Some text in Markdown as it is, on one line: no character of it marks anything up."""
-    shown = "".join(c if c.isprintable() else " " for c in text)
-    return re.sub(r"([!-,/:-@\[-`{-~])", r"\\\1", " ".join(shown.split()))
+    return re.sub(r"([!-,/:-@\[-`{-~])", r"\\\1", _in_a_line(text))
+
+
+def _in_a_line(text: str) -> str:
+    """A text on one line, without characters that act on a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _typed(folder: str) -> str:

@@ -17,7 +17,7 @@ from charrnn.cli.terminal import print_json, print_wrapped, say, terminal_width
 from charrnn.errors import BusyError, CheckpointError, SettingError, UsageError
 from charrnn.runs import RUNS, TRAIN_ONE, checked_name
 from charrnn.settings import Config, setting
-from charrnn.wording import counted, did_you_mean, listed, size
+from charrnn.wording import counted, did_you_mean, escape, listed, size
 
 EXAMPLES = (
     "charrnn runs",
@@ -171,7 +171,7 @@ def _confirmed(folders: list[Path]) -> bool:
         )
     total = size(sum(map(size_on_disk, folders)))
     names = listed([folder.name for folder in folders])
-    print(f"Remove {names} ({total})? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"Remove {escape(names)} ({total})? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from charrnn.cli.terminal import print_json, say, terminal_color, terminal_width
+from charrnn.cli.terminal import print_json, say, say_rows, terminal_color, terminal_width
 from charrnn.config import OUTPUT
 from charrnn.render.palette import ColorMode, Palette
 from charrnn.settings import Config, setting
@@ -236,11 +236,9 @@ class SurprisalOutput(TextOutput):
 
     def stream(self, pieces: "Iterable[Piece]") -> None:
         """Write the pieces of samples, one sample after the other, with a legend before and the mean after them."""
-        from charrnn.render.ansi import lines_of
         from charrnn.render.views.live import surprisal_legend
 
-        for line in lines_of(surprisal_legend(self._look, in_color=sys.stderr.isatty())):
-            say(f"charrnn: {line}")
+        say_rows(surprisal_legend(self._look, in_color=sys.stderr.isatty()))
         super().stream(pieces)
         sys.stdout.write(self._piece_of(self._live.end()))
         sys.stdout.flush()

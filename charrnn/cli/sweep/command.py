@@ -15,7 +15,7 @@ from charrnn.cli.sweep.existing import require_same
 from charrnn.cli.sweep.results import Results
 from charrnn.cli.sweep.running import Way, carry_out, train_line
 from charrnn.cli.sweep.spec import Spec, read_spec
-from charrnn.cli.terminal import MOST_COLUMNS, print_json, print_wrapped, say, terminal_width
+from charrnn.cli.terminal import MOST_COLUMNS, print_json, print_wrapped, say, shown, terminal_width
 from charrnn.cli.train.command_line import PlaceOptions
 from charrnn.config import MACHINE, SAVING
 from charrnn.errors import SettingError
@@ -100,7 +100,7 @@ def sweep(file: SpecFile, *, options: SweepOptions, table: TableOptions) -> None
             require_same(run, folder / run.name)
     if options.print_lines:
         for run in spec.runs:
-            print(shlex.join(["charrnn", *train_line(run, folder, options.cache)]))
+            print(shown(shlex.join(["charrnn", *train_line(run, folder, options.cache)])))
         say(
             f"charrnn: {counted(len(spec.runs), 'run')}; when they are done: {_again(file, options)}"
         )

@@ -10,7 +10,7 @@ from charrnn.cli.terminal import print_wrapped, say
 from charrnn.cli.work import working
 from charrnn.errors import CharrnnError
 from charrnn.runs import BEST
-from charrnn.wording import counted, duration, size
+from charrnn.wording import counted, duration, escape, size
 
 if TYPE_CHECKING:
     from charrnn.config import ModelConfig
@@ -200,7 +200,9 @@ def print_scores(trainer: "Trainer", scores: "PairScores | None") -> None:
     """Print where the best checkpoint is, and its scores."""
     best, progress = trainer.folder / BEST, trainer.progress
     took = duration(progress.seconds)
-    print(f"{best}  ({size(best.stat().st_size)}, step {progress.best_step:,}; trained {took})")
+    print(
+        f"{escape(str(best))}  ({size(best.stat().st_size)}, step {progress.best_step:,}; trained {took})"
+    )
     if scores:
         print(f"validation: {scores_in_words(scores, trainer.model_config)}")
 
@@ -216,4 +218,4 @@ def print_next(trainer: "Trainer", run: str) -> None:
     if len(trainer.corpus.val):
         commands[f"charrnn evaluate {run} --split val"] = "all figures of the validation pairs"
     for number, (command, does) in enumerate(commands.items()):
-        print(f"{'      ' if number else 'next: '}{command:<{COMMAND}}  # {does}")
+        print(escape(f"{'      ' if number else 'next: '}{command:<{COMMAND}}  # {does}"))

@@ -15,7 +15,7 @@ from charrnn.cli.train.baselines import measured, print_line
 from charrnn.errors import EnvironmentFault
 from charrnn.files import write_atomically
 from charrnn.runs import BASELINES, BEST, RUNS, checkpoint_of_run
-from charrnn.wording import counted, duration, noun_of, size
+from charrnn.wording import counted, duration, escape, noun_of, size
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -153,7 +153,7 @@ def print_metrics(
     """Print where the best checkpoint is, and its metrics."""
     best, took = trainer.folder / BEST, duration(trainer.progress.seconds)
     print(
-        f"{best}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
+        f"{escape(str(best))}  ({size(best.stat().st_size)}, step {trainer.progress.best_step:,}; trained {took})"
     )
     first = "" if len(validation_text(trainer.corpus)) == len(trainer.corpus.val) else "the first "
     if evaluation:
@@ -192,7 +192,7 @@ def print_comparison(result: Result, longer: str) -> None:
     if result.evaluation and result.baselines:
         print_line(result.trainer.corpus, result.baselines)
         bits = result.evaluation.bits_per_char
-        print(f"            {verdict(bits, result.baselines.ngrams, longer)}")
+        print(escape(f"            {verdict(bits, result.baselines.ngrams, longer)}"))
 
 
 def verdict(bits: float, ngrams: Sequence[float], longer: str) -> str:
@@ -223,7 +223,7 @@ def print_next(folder: Path) -> None:
     }
     column = max(COMMAND, *map(len, commands))
     for number, (command, does) in enumerate(commands.items()):
-        print(f"{'      ' if number else 'next: '}{command:<{column}}  # {does}")
+        print(escape(f"{'      ' if number else 'next: '}{command:<{column}}  # {does}"))
 
 
 def named(folder: Path) -> str:

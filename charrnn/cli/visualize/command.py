@@ -263,9 +263,10 @@ def _of_pairs(
 def _say_next(model: str, reader: Reader) -> None:
     """Show on a terminal two things to type after a first look."""
     if sys.stdout.isatty():
-        start = f"next: charrnn visualize {shlex.quote(model)}"
+        start = f"charrnn visualize {shlex.quote(model)}"
         then = "--html page.html" if reader.names else "'a text of yours'"
-        say(f"{start} --top 3\n{start} {then}".replace("\nnext:", "\n     "))
+        say(f"next: {start} --top 3")
+        say(f"      {start} {then}")
 
 
 def _most(reading: ReadingOptions, output: WritingOptions) -> int | None:
