@@ -343,6 +343,37 @@ main()
     assert not [name for name in listing(folder) if ".tmp-" in name]
 
 
+def test_fault_69_a_run_that_the_kernel_kills_for_memory_goes_on_from_its_last_save(
+    tmp_path, monkeypatch, capsys
+):
+    """The kernel frees memory by SIGKILL, which this process sends itself: row 1 is of saving, this of the whole run."""
+    (tmp_path / "corpus.txt").write_text(make_text(2000), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    code = """
+import os, signal
+import charrnn.training.trainer as t
+step = t.Trainer._step
+def killed(self):
+    made = step(self)
+    if made.step == 5:
+        self.files.wait()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return made
+t.Trainer._step = killed
+from charrnn.cli.app import main
+main()
+"""
+    small = "--hidden-size 8 --batch-size 4 --sequence-length 9 --precision float32 --threads 1"
+    line = f"train corpus.txt {small} --seed 1 --steps 9 --save-every 0 --no-counts -q".split()
+    ended = subprocess.run(script(code, *line), env=CLEAN, capture_output=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended
+    assert load_checkpoint(Path("checkpoints/corpus/last.safetensors")).metrics["step"] == 4
+    call_charrnn(capsys, "train", "--resume", "-q")
+    call_charrnn(capsys, *line, "--name", "whole")
+    one, other = (tensors_in(Path("checkpoints") / name) for name in ("corpus", "whole"))
+    assert one == other
+
+
 @pytest.mark.long
 def test_fault_66_a_run_that_is_stopped_and_continued_ends_as_if_it_had_not_been(tmp_path):
     """SIGSTOP, as a terminal's Ctrl-Z and a laptop that sleeps; the clock of the run does not count backwards."""

@@ -195,7 +195,7 @@ def test_a_run_that_is_logged_elsewhere_or_started_over_is_a_new_run_of_mlflow(h
     assert store.places == {"sizes": None}
 
 
-def test_a_store_that_fails_warns_once_and_training_goes_on(here, fake, wording):
+def test_fault_72_a_store_that_fails_warns_once_and_training_goes_on(here, fake, wording):
     fake.fails = True
     wording(here("--steps", 6, "--eval-every", 2, "--mlflow", "logs"))
     assert rows()[-1]["step"] == 6

@@ -1,17 +1,35 @@
 """What surrounds a command: the working folder, the terminal's variables, a full disk, files that others protect."""
 
+import contextlib
+import io
 import os
 import re
 import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import CLEAN, call_charrnn, make_text, random_model, run_charrnn
+from commands import LINES, ODD, OTHER_RUNS, PAIR_RUN, RUN, odd_folder
+from helpers import (
+    BRIEF,
+    CLEAN,
+    call_charrnn,
+    characters,
+    make_text,
+    program,
+    random_model,
+    run_charrnn,
+    run_on_terminal,
+    save_model,
+)
 
 from charrnn.checkpoint import Checkpoint, save_checkpoint
+from charrnn.cli import terminal
+from charrnn.cli.app import obey
 from charrnn.errors import EnvironmentFault
 from charrnn.model import CharRNN
 from charrnn.training import run_folder
@@ -117,3 +135,206 @@ def test_fault_08_a_write_protected_checkpoint_is_not_replaced(here, tmp_path):
     assert re.search("last.safetensors: it is write-protected", result.err)
     assert last.read_bytes() == content
     assert stat.S_IMODE(last.stat().st_mode) == 0o444
+
+
+# --- every command in every environment -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is odd around a command, and the exit status that it may end with beside 0."""
+
+    env: dict[str, str | None] = field(default_factory=dict)
+    out: str = "pipe"
+    err: str = "pipe"
+    stdin: bool = True
+    is_gone: bool = False
+    """Whether the working folder has been removed."""
+    status: int = 0
+    """That of a command that prints its result."""
+
+
+NOWHERE = "/dev/null/nowhere"
+ODDITIES = {
+    "a dumb terminal": Surroundings({"TERM": "dumb"}),
+    "no colors": Surroundings({"NO_COLOR": "1"}),
+    "NO_COLOR without a value": Surroundings({"NO_COLOR": ""}),
+    "colors": Surroundings({"FORCE_COLOR": "1", "TERM": "xterm-256color"}),
+    "colors and none": Surroundings({"FORCE_COLOR": "1", "NO_COLOR": "1"}),
+    "0 columns": Surroundings({"COLUMNS": "0", "LINES": "0"}),
+    "1 column": Surroundings({"COLUMNS": "1"}),
+    "columns without a number": Surroundings({"COLUMNS": "abc"}),
+    "very many columns": Surroundings({"COLUMNS": "9" * 30}),
+    "ASCII": Surroundings(out="ascii", err="ascii"),
+    "a full output": Surroundings(out="full", status=6),
+    "a full stderr": Surroundings(err="full"),
+    "a closed output": Surroundings(out="closed", status=6),
+    "a closed stderr": Surroundings(err="closed"),
+    "a closed input": Surroundings(stdin=False),
+    "no home": Surroundings({"HOME": None, "XDG_CACHE_HOME": None}),
+    "a home and a cache that cannot be written": Surroundings(
+        {"HOME": NOWHERE, "XDG_CACHE_HOME": NOWHERE}
+    ),
+    "no working folder": Surroundings(is_gone=True, status=6),
+}
+SILENT = ("compress", "decompress", "export", "runs rename", "runs remove")
+"""Commands that print nothing but reports."""
+EVERYWHERE = [
+    pytest.param(name, around, id=f"{name}, {around}", marks=[pytest.mark.long] * ((k + j) % 9 > 0))
+    for k, name in enumerate(LINES)
+    for j, around in enumerate(ODDITIES)
+]
+"""Every command in all surroundings; of these a ninth, in which each is, is tried always."""
+
+
+def stream(kind):
+    """A standard stream of a kind; None for one that is closed."""
+    if kind == "full":
+        return Path("/dev/full").open("w", encoding="utf-8")
+    pipe = io.BytesIO()
+    return (
+        None
+        if kind == "closed"
+        else io.TextIOWrapper(pipe, "ascii" if kind == "ascii" else "utf-8")
+    )
+
+
+def obeyed(line, around, patch):
+    """The exit status of a command in this process, in these surroundings, and what it wrote on its streams."""
+    streams = {"stdout": stream(around.out), "stderr": stream(around.err)}
+    own = {"stdin": io.TextIOWrapper(io.BytesIO()) if around.stdin else None}
+    for name, value in (streams | own).items():
+        patch.setattr(sys, name, value)
+    for name in ("COLUMNS", "LINES", "_TYPER_FORCE_DISABLE_TERMINAL", *around.env):
+        patch.setenv(name, "")
+        patch.delenv(name)
+    for name, value in around.env.items():
+        if value is not None:
+            patch.setenv(name, value)
+    patch.setattr(terminal, "_let_signals_end_us", lambda: None)
+    patch.setattr(terminal, "_quiet", False)
+    patch.setattr("charrnn.training.measure.TRIAL_SECONDS", BRIEF)
+    patch.setattr("charrnn.cli.sweep.jobs.program", program)
+    patch.setattr("charrnn.web.server.Server.serve_forever", lambda _: None)
+    with pytest.raises(SystemExit) as left:
+        terminal.run(lambda: obey([str(word) for word in line]))
+    written = []
+    for one, last in zip(streams.values(), (sys.stdout, sys.stderr), strict=True):
+        buffer = getattr(one, "buffer", None)
+        written.append(buffer.getvalue().decode() if isinstance(buffer, io.BytesIO) else "")
+        for opened in filter(None, (one, last)):
+            with contextlib.suppress(OSError):
+                opened.close()
+    return left.value.code or 0, *written
+
+
+@pytest.mark.parametrize(("name", "oddity"), EVERYWHERE)
+def test_a_command_works_in_any_surroundings_or_says_what_is_missing(
+    name, oddity, tmp_path, tmp_path_factory, monkeypatch
+):
+    place, around = odd_folder(tmp_path_factory, tmp_path / ODD), ODDITIES[oddity]
+    monkeypatch.chdir(place)
+    with monkeypatch.context() as patch:
+        if around.is_gone:
+            patch.setattr(os, "getcwd", Path(NOWHERE).stat)
+        status, out, err = obeyed(LINES[name][0], around, patch)
+    is_silent = name in SILENT and around.out == "full"
+    assert status == (0 if is_silent else around.status), err
+    assert "Traceback" not in out + err
+    assert "Warning" not in err
+    assert not colors_in(out + err) or oddity == "colors"
+    if status:
+        assert re.search("charrnn: (cannot write the output|the working folder)", err)
+    if around.is_gone or around.out == "closed":
+        assert err.count("\n") <= 2
+
+
+READ_INPUT = [
+    ("train", "-"),
+    ("train", "-", "--forever", "--gradient", "rtrl"),
+    ("sample", RUN, "--prompt-file", "-"),
+    ("sample", RUN, "--adapt", "-"),
+    ("sample", RUN, "--novel", "-"),
+    ("sample", RUN, "--interactive"),
+    ("convert", PAIR_RUN),
+    ("visualize", RUN, "-"),
+    ("evaluate", RUN, "-"),
+    ("score", RUN, "-"),
+    ("embed", RUN, "-", "--nearest", "a"),
+    ("compress", "-", "--model", RUN),
+    ("decompress", "-", "--model", RUN),
+    ("runs", "remove", "c", "--out", OTHER_RUNS),
+]
+
+
+def test_a_closed_input_is_named_by_what_reads_it(tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(odd_folder(tmp_path_factory, tmp_path / ODD))
+    for line in READ_INPUT:
+        with monkeypatch.context() as patch:
+            status, out, err = obeyed(line, ODDITIES["a closed input"], patch)
+        assert status in (2, 3, 6), (line, err)
+        assert "standard input" in err, line
+        assert out == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("network", "score", "runs") else pytest.param(name, marks=pytest.mark.long)
+        for name in LINES
+        if name != "serve"
+    ],
+)
+def test_a_command_works_in_an_ascii_locale(name, tmp_path, tmp_path_factory):
+    place = odd_folder(tmp_path_factory, tmp_path / ODD)
+    env = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    assert "Warning" not in run_charrnn(*LINES[name][0], cwd=place, env=env).err
+
+
+def colors_in(text):
+    """Whether a text for a terminal has colors; bold and underlined text is none."""
+    return bool(re.search(r"\x1b\[[0-9;]*[349][0-9]", text))
+
+
+@pytest.mark.parametrize(
+    ("env", "has_colors"),
+    [
+        ({}, True),
+        ({"TERM": "dumb"}, False),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": ""}, True),
+    ],
+)
+def test_fault_82_a_terminal_has_colors_unless_it_or_no_color_says_otherwise(
+    env, has_colors, tmp_path
+):
+    """An empty NO_COLOR counts for nothing, as its standard says."""
+    save_model(tmp_path, characters("abcdef"))
+    env = {"TERM": "xterm-256color"} | env
+    seen = run_on_terminal("visualize", "odd", "abc fed", "-q", cwd=tmp_path, env=env)
+    assert colors_in(seen) == has_colors
+    assert env["TERM"] != "dumb" or "\x1b" not in seen
+
+
+@pytest.mark.parametrize(
+    ("env", "has_colors"),
+    [
+        ({}, False),
+        ({"CI": "true"}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": ""}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_fault_82_a_pipe_has_colors_only_where_they_are_forced(
+    env, has_colors, tmp_path, monkeypatch, capsys
+):
+    """NO_COLOR wins over FORCE_COLOR."""
+    save_model(tmp_path, characters("abcdef"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"TERM": "xterm-256color"} | env).items():
+        monkeypatch.setenv(name, value)
+    piped = call_charrnn(capsys, "visualize", "odd", "abc fed", "-q").out
+    assert ("\x1b" in piped) == colors_in(piped) == has_colors

@@ -154,7 +154,7 @@ def weights(folder):
 
 @pytest.mark.parametrize("quiet", [(), ("-q",)])
 @pytest.mark.parametrize("fails_at", [8, "close"])
-def test_a_log_that_fails_warns_once_and_training_goes_on(here, fake, fails_at, quiet):
+def test_fault_72_a_log_that_fails_warns_once_and_training_goes_on(here, fake, fails_at, quiet):
     fake.fails_at = fails_at
     result = train(here, "--steps", 24, *quiet, "--tensorboard", "logs")
     (warning,) = [line for line in result.err.splitlines() if "tensorboard" in line]

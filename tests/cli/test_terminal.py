@@ -67,7 +67,7 @@ def test_fault_78_a_reader_that_has_enough_ends_it_silently(workplace, length):
     ["sample -q -n 5", "sample -q -n 90000", "inspect -q", "--help"],
 )
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_is_one_line_and_status_6(workplace, line, unbuffered):
+def test_fault_79_a_full_disk_is_one_line_and_status_6(workplace, line, unbuffered):
     done = run_shell(f"charrnn {line} > /dev/full", workplace, {"PYTHONUNBUFFERED": unbuffered})
     assert done.stderr == b"charrnn: cannot write the output: No space left on device\n"
     assert done.returncode == 6

@@ -87,6 +87,17 @@ def test_every_value_has_the_colour_of_its_level_in_the_cells_of_its_character(
         assert len(cells) == sum(widths)
 
 
+def test_fault_84_wide_and_invisible_characters_stand_over_the_cells_of_their_values():
+    text = "a你\U0001f468\u200d\U0001f469\u200b\te\u0301\x1bb"
+    columns = columns_of(text)
+    widths = [1, 2, 2, 1, 2, 1, 1, 1, 1, 1, 1]
+    assert [cell_len(c.label) for c in columns] == [c.width for c in columns] == widths
+    shown = a_map(["u"], np.resize([0.9, -0.9], (1, len(text))).astype(np.float32))
+    ((symbols, values),) = bands(lines_of(columns, shown, Look(ColorMode.ansi256), 80))
+    assert symbols == f"  {''.join(c.label for c in columns)}"
+    assert [len(blanks) for _, blanks in CELLS.findall(values)] == widths
+
+
 @pytest.mark.parametrize("width", [9, 20, 1000])
 def test_without_colour_signs_and_digits_give_the_values(width):
     text = "ab\ncdefgh"
