@@ -19,6 +19,9 @@ from charrnn.temporaries import (
     temporary_for,
 )
 
+LOCK, OWNER = ".lock", ".lock-owner"
+"""The file of a folder that a process locks, and the one that tells others which process that is."""
+
 
 def environment_fault(action: str, path: Path, error: OSError) -> EnvironmentFault:
     """The EnvironmentFault for an OSError: "cannot ACTION PATH: REASON", with a hint where one helps."""
@@ -79,7 +82,6 @@ def give_second_name(path: Path, second: Path) -> None:
     """
     temporary = temporary_for(second)
     try:
-        temporary.unlink(missing_ok=True)
         os.link(os.path.realpath(path), temporary)
         os.replace(temporary, second)  # noqa: PTH105 (tests put a failing one in its place)
     except OSError:
@@ -157,6 +159,16 @@ def locked(folder: Path) -> Iterator[None]:
         lock.give_back()
 
 
+def remove_lock(folder: Path) -> None:
+    """Remove the files of the lock that this process holds on a folder, wherever that is now.
+
+    It stays held until it is released; on Windows an open file stays until then, too.
+    """
+    for name in (OWNER, LOCK):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
+
+
 def keep_lock(folder: Path) -> None:
     """Lock a folder again that this process has locked, if it has been removed or replaced since.
 
@@ -177,7 +189,7 @@ class _Lock:
     def __init__(self, folder: Path) -> None:
         from filelock import FileLock
 
-        self.folder, self.path, self.owner = folder, folder / ".lock", folder / ".lock-owner"
+        self.folder, self.path, self.owner = folder, folder / LOCK, folder / OWNER
         self._lock = FileLock(
             self.path, timeout=0, thread_local=False
         )  # any thread may give it back
@@ -246,5 +258,5 @@ def _raise_busy(folder: Path, owner: Path) -> NoReturn:
         folder=folder,
         holder=holder,
         machine=machine,
-        lock=folder / ".lock",
+        lock=folder / LOCK,
     )

@@ -95,7 +95,15 @@ def named_checkpoint(name: str | Path) -> Path | None:
 def newest_checkpoint() -> Path | None:
     """The checkpoint of the run that was written to last, or None."""
     paths = [path for folder in RUNS.glob("*/") if (path := checkpoint_of_run(folder))]
-    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
+    return max(paths, key=_written, default=None)
+
+
+def _written(path: Path) -> int:
+    """When a file was last written, in nanoseconds; 0 if another process has removed it."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def checkpoint_of_run(folder: Path) -> Path | None:
@@ -289,7 +297,7 @@ def _name_of(corpus: list[str]) -> str:
 
 def newest_run_of(out: Path, names: list[str]) -> Path | None:
     """The run to resume when none is named: the newest of this corpus, or of all; None: there is none."""
-    for path in sorted(out.glob(f"*/{LAST}"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
+    for path in sorted(out.glob(f"*/{LAST}"), key=_written, reverse=True):
         if not names or _sources_of(path) == names:
             return path
     return None

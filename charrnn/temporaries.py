@@ -1,7 +1,8 @@
 """Temporary files and folders, beside what they are for, and the removal of those that dead processes have left.
 
-The one for NAME is called `.NAME.tmp-PROCESS` and is locked while it is filled, so that its name, its lock and its age
-tell whether it is still in use: by a process of this machine, or of another one that shares the disk.
+The one for NAME is called `.NAME.tmp-RANDOM-PROCESS` and is locked while it is filled, so that its name, its lock and
+its age tell whether it is still in use: by a process of this machine, or of another one that shares the disk. The random
+part tells apart those of processes in two containers, which can have the same number, and those of threads.
 """
 
 import contextlib
@@ -19,13 +20,12 @@ REUSED = 600.0
 
 
 def temporary_for(target: Path) -> Path:
-    """The path of this process's temporary file or folder for a target."""
-    return target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    """A path for a temporary file or folder of this process for a target, a new one at each call."""
+    return target.with_name(f".{target.name}.tmp-{os.urandom(3).hex()}-{os.getpid()}")
 
 
 def create(path: Path) -> IO[bytes]:
     """A new temporary file, locked until it is closed."""
-    path.unlink(missing_ok=True)  # left by a dead process with the same id
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, 0o666)
     _holds(descriptor)
@@ -45,7 +45,6 @@ def temporary_folder(target: Path, mode: int = 0o777) -> Iterator[Path]:
     """
     remove_dead_temporaries(target)
     folder = temporary_for(target)
-    shutil.rmtree(folder, ignore_errors=True)  # left by a dead process with the same id
     folder.mkdir(mode)
     descriptor = None if sys.platform == "win32" else os.open(folder, os.O_RDONLY)
     try:
@@ -84,7 +83,9 @@ def _is_stale(path: Path) -> bool:
 
 
 def _is_dead(process: int) -> bool:
-    """Whether no process of this machine has the number; never where that cannot be asked."""
+    """Whether no other process of this machine has the number; never where that cannot be asked."""
+    if process == os.getpid():  # what this one fills is locked, and was not asked about
+        return True
     if os.name != "posix":  # os.kill would end it
         return False
     try:

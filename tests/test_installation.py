@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from helpers import CLEAN, run_charrnn
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "how-to" / "installing.md").read_text(encoding="utf-8")
@@ -91,6 +93,31 @@ def test_every_page_installs_the_torch_that_the_tests_ran_on():
         pin for page in pages for pin in re.findall(r"torch==([\d.]+)", page.read_text("utf-8"))
     }
     assert pins == {"2.13."}
+
+
+def requirements_of(*extras):
+    """What extras of the project name, but charrnn's own."""
+    named = (line for extra in extras for line in PROJECT["optional-dependencies"][extra])
+    return [line for line in named if not line.startswith("charrnn[")]
+
+
+def lines_in(name):
+    lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_the_pinned_tools_are_those_of_the_project_each_with_its_hashes():
+    """All tools; not what charrnn itself needs, torch above all, nor a library that only tests compare it with."""
+    wanted = lines_in("tools.in")
+    tools = requirements_of("test", "docs", "dev", "audit")
+    assert wanted == [line for line in tools if not line.startswith("onnxruntime")]
+    pinned = "\n".join(lines_in("tools.txt"))
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.!+]+)", pinned, re.MULTILINE))
+    assert "torch" not in pins
+    assert len(re.findall(r"^\w.*(?<!\\)$", pinned, re.MULTILINE)) == 0, "a pin without a hash"
+    for line in wanted:
+        tool = Requirement(line)
+        assert pins[tool.name.lower()] in tool.specifier
 
 
 def load_hook():
@@ -222,6 +249,30 @@ def test_the_lines_for_a_container(checkout):
         pytest.skip("no Docker is running")
     run(lines[0], checkout)
     run(lines[1].replace("--minutes 2", "--steps 2"), checkout)
+
+
+@pytest.mark.long
+def test_a_release_is_a_wheel_an_archive_and_a_bill_of_what_it_was_installed_with(checkout):
+    shutil.copytree(ROOT / ".ci", checkout / ".ci")
+    run(".ci/release", checkout)
+    assert sorted(path.name.split("-")[0] for path in (checkout / "dist").iterdir()) == [
+        "charrnn",
+        "charrnn",
+        "charrnn.cdx.json",
+    ]
+    bill = json.loads((checkout / "dist" / "charrnn.cdx.json").read_text(encoding="utf-8"))
+    ours = bill["metadata"]["component"]
+    assert (bill["bomFormat"], ours["name"], ours["version"]) == (
+        "CycloneDX",
+        "charrnn",
+        PROJECT["version"],
+    )
+    listed = {
+        part["name"].lower().replace("_", "-"): part["version"] for part in bill["components"]
+    }
+    for line in PROJECT["dependencies"]:
+        needed = Requirement(line)
+        assert listed[needed.name.lower().replace("_", "-")] in needed.specifier
 
 
 @pytest.mark.long

@@ -40,12 +40,16 @@ def device_of(request: TrainingRequest) -> str:
     """The device to train on, by its definite name. This imports torch.
 
     Raises:
-        EnvironmentFault: there is no such device, or it cannot train in the precision that was given.
+        EnvironmentFault: there is no such device, it cannot train in the precision that was given, or it is Apple's GPU
+            and computes something else than the processor.
     """
     from charrnn.training.machine import choose_device, require_precision
+    from charrnn.training.self_check import require_right
 
     request = request.settled
     chosen = choose_device(request.given.get("device"))
+    if chosen.type == "mps":  # on which charrnn has never run
+        require_right(chosen)
     if precision := request.given.get("precision"):
         require_precision(precision, chosen)
     return str(chosen)

@@ -142,11 +142,17 @@ class Server(ThreadingMixIn, TCPServer):
 
 
 class _RefusedError(Exception):
-    """A request that is refused: it is not for this server, or cannot be read."""
+    """A request that is refused: it is not for this server, or cannot be read.
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    Args:
+        status: the status of the reply.
+        message: the reason.
+        allow: the method that the address does take.
+    """
+
+    def __init__(self, status: HTTPStatus, message: str, allow: str = "") -> None:
         super().__init__(message)
-        self.status, self.message = status, message
+        self.status, self.message, self.allow = status, message, allow
 
 
 class _Clocked(io.RawIOBase):
@@ -201,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send the page."""
         with self._refusals_sent():
-            self._require_allowed("GET", {""})
+            self._require_allowed({""})
             self._sending.close()
             self._begin(HTTPStatus.OK, "text/html; charset=utf-8")
             self.wfile.write(self.server.page)
@@ -209,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Send the reply of an action."""
         with self._refusals_sent():
-            name = self._require_allowed("POST", self.server.actions)
+            name = self._require_allowed(self.server.actions)
             if self.headers.get("Origin") not in {f"http://{host}" for host in self.server.hosts}:
                 raise _RefusedError(HTTPStatus.FORBIDDEN, "the request comes from another page")
             with contextlib.closing(self.server.actions[name](self._body())) as lines:
@@ -217,8 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     # --- the request ----------------------------------------------------------------------------------
 
-    def _require_allowed(self, method: str, names: Collection[str]) -> str:
-        """The name in the request's address, which must be one of `names`."""
+    def _require_allowed(self, names: Collection[str]) -> str:
+        """The name in the request's address, which must be one of `names`, those that take its method."""
         if self.headers.get("Host") not in self.server.hosts:
             raise _RefusedError(HTTPStatus.FORBIDDEN, "the request is for another host")
         token, slash, name = self.path.partition("?")[0].removeprefix("/").partition("/")
@@ -228,8 +234,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not slash or name not in {"", *self.server.actions}:
             raise _RefusedError(HTTPStatus.NOT_FOUND, "nothing is at this address")
         if name not in names:
-            message = f"this address does not take {method}"
-            raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, message)
+            message = "this address does not take that method"
+            allow = "POST" if name else "GET"
+            raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, message, allow)
         return name
 
     def _body(self) -> Any:
@@ -274,12 +281,19 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             yield
         except _RefusedError as refused:
-            self._refuse(refused.status, refused.message)
+            self._refuse(refused.status, refused.message, refused.allow)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse a request that is not HTTP, without repeating the client's words; the base class calls this."""
+        """Refuse a request that is not HTTP, without repeating the client's words; the base class calls this.
+
+        A method that this class does not have is one that no address takes.
+        """
         del message, explain
-        self._refuse(code, HTTPStatus(code).phrase)
+        if code != HTTPStatus.NOT_IMPLEMENTED:
+            self._refuse(code, HTTPStatus(code).phrase)
+            return
+        with self._refusals_sent():
+            self._require_allowed(())
 
     def log_error(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
         """Refuse a request that was not sent in time; the base class calls this."""
@@ -288,22 +302,24 @@ class _Handler(BaseHTTPRequestHandler):
             message = f"the request took longer than {PATIENCE:g} seconds"
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, message)
 
-    def _refuse(self, status: int, error: str) -> None:
+    def _refuse(self, status: int, error: str, allow: str = "") -> None:
         """Send an error as the whole reply, and read what is left of the request: who still sends does not read yet."""
         self._sending.close()
-        self._begin(status, "application/json")
-        self._line({"error": error, "hint": ""})
+        self._begin(status, "application/json", allow)
+        if self.command != "HEAD":  # its reply has no body
+            self._line({"error": error, "hint": ""})
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             rest = _Clocked(self.connection, LINGER)
             while rest.readinto(bytearray(1 << 16)):
                 pass
 
-    def _begin(self, status: int, content_type: str) -> None:
+    def _begin(self, status: int, content_type: str, allow: str = "") -> None:
         """Send the headers of a reply: it may not be cached, framed, sniffed, or read by other sites."""
         self.connection.settimeout(PATIENCE)  # for each line, from now on
         self.send_response(status)
         for name, value in (
+            *([("Allow", allow)] if allow else []),
             ("Content-Type", content_type),
             ("Content-Security-Policy", f"{self.server.policy}; frame-ancestors 'none'"),
             ("Cache-Control", "no-store"),

@@ -1,5 +1,6 @@
 """`charrnn runs`: the list of runs, new names for them, and their removal."""
 
+import contextlib
 import io
 import json
 import math
@@ -15,8 +16,11 @@ from helpers import CLEAN, call_charrnn, program
 from rich.cells import cell_len
 
 from charrnn.checkpoint import load_checkpoint, load_summary
+from charrnn.cli.runs import command
 from charrnn.cli.runs.listing import HEADINGS, RunSummary, age, table
-from charrnn.errors import CheckpointError
+from charrnn.cli.runs.own_files import is_run, modified, size_on_disk
+from charrnn.errors import BusyError, CheckpointError
+from charrnn.files import locked
 
 OWN = {"best.safetensors", "last.safetensors", "metrics.jsonl"}
 
@@ -203,7 +207,56 @@ def test_a_run_that_is_not_there_is_answered_with_what_there_is(place, runs, wor
     wording(runs("remove", "xyz", "--yes", status=4))
 
 
+def test_a_name_that_is_taken_in_the_meantime_is_not_overwritten(place, runs, monkeypatch, wording):
+    monkeypatch.setattr(command.os.path, "lexists", lambda _: False)
+    wording(runs("rename", "tiny", "bytes", status=2))
+    assert set(listed(runs("--json"))) == {"bytes", "tiny"}
+
+
+@pytest.mark.parametrize("arguments", [("rename", "tiny", "b"), ("remove", "tiny", "--yes")])
+def test_a_run_that_another_process_has_removed_in_the_meantime_is_named(
+    place, runs, monkeypatch, arguments, wording
+):
+    found = command._folder_of
+
+    def and_gone(name, out):
+        folder = found(name, out)
+        for path in folder.iterdir():
+            path.unlink()
+        return folder
+
+    monkeypatch.setattr(command, "_folder_of", and_gone)
+    wording(runs(*arguments, status=4))
+    assert list((place / "tiny").iterdir()) == []
+    assert not (place / "b").exists()
+
+
+def test_the_list_knows_that_a_run_can_be_removed_while_it_is_made(place, runs, monkeypatch):
+    gone = place / "gone"
+    assert (is_run(gone), size_on_disk(gone), modified(gone)) == (False, 0, 0.0)
+    monkeypatch.setattr(command, "runs_under", lambda _: [gone, place / "tiny"])
+    records = listed(runs("--json"))
+    assert records["gone"]["error"]
+    assert records["tiny"]["error"] is None
+
+
 # --- remove ---------------------------------------------------------------------------------------
+
+
+def test_a_run_that_begins_as_another_of_its_name_is_removed_keeps_its_lock(
+    place, runs, monkeypatch
+):
+    remove = command._remove_folder
+    with contextlib.ExitStack() as held:
+
+        def begun(folder):
+            held.enter_context(locked(folder))
+            remove(folder)
+
+        monkeypatch.setattr(command, "_remove_folder", begun)
+        runs("remove", "tiny", "--yes")
+        with pytest.raises(BusyError), locked(place / "tiny"):
+            pass
 
 
 def test_removed_runs_are_gone_and_others_stay(place, runs, wording):

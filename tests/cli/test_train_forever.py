@@ -12,6 +12,7 @@ import pytest
 from helpers import CLEAN, call_charrnn, command
 
 from charrnn.checkpoint import load_checkpoint
+from charrnn.cli.train import forever
 
 SMALL = ("--hidden-size", 5, "--embedding-size", 4, "--cell", "gru", "--warmup-steps", 1)
 STREAM = b"abcab cabca\n" * 60
@@ -67,6 +68,20 @@ def test_a_run_that_is_overwritten_leaves_nothing_but_what_is_not_its_own(learn,
     left = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     assert left == {"last.safetensors", "metrics.jsonl", "notes.txt"}
     assert last_of(tmp_path, "r").metrics["step"] == 199
+
+
+@pytest.mark.parametrize("left", ["last.safetensors", "best.safetensors"])
+def test_what_is_in_its_folder_when_it_is_locked_is_no_new_run(learn, left, tmp_path, monkeypatch):
+    """A run that ended while this one started, or one that lost its last checkpoint, is not replaced."""
+    learn(STREAM[:40], *SMALL, "--name", "r", "-q")
+    folder = tmp_path / "checkpoints" / "r"
+    (folder / "last.safetensors").rename(folder / left)
+    before = (folder / left).read_bytes()
+    monkeypatch.setattr(forever, "new_folder", lambda *_, **__: folder)
+    learn(STREAM, *SMALL, "--name", "r", status=2)
+    if left != "last.safetensors":
+        learn(STREAM, *SMALL, "--name", "r", "--resume", status=2)
+    assert (folder / left).read_bytes() == before
 
 
 def test_it_saves_as_it_goes_and_when_a_signal_ends_it(tmp_path):

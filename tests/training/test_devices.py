@@ -16,20 +16,22 @@ from torch.utils._pytree import tree_leaves
 from trainers import CONFIG, make_corpus, make_trainer, run_to_end, tensors_in
 from variants import N, T, every_cell, make_config, random_ids
 
-from charrnn.config import TrainingConfig
+from charrnn.config import ModelConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import EnvironmentFault
 from charrnn.network.cells import CELLS
-from charrnn.training import machine
+from charrnn.training import machine, self_check
 from charrnn.training.data import StreamBatches
 from charrnn.training.events import RolledBack, Step
 from charrnn.training.feed import Feed, Losses
 from charrnn.training.item_order import BatchShape
 from charrnn.training.machine import autocast, choose_device, memory_faults, on_device, seeded
 from charrnn.training.network import make_network
+from charrnn.training.new_run import device_of
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.packing import packed
 from charrnn.training.pairs.task import PairTask, make_pair_network
 from charrnn.training.replica import Replica
+from charrnn.training.self_check import small_step
 from charrnn.training.state import load_optimizer_tensors, optimizer_tensors
 from charrnn.training.step import train_step
 
@@ -290,6 +292,50 @@ def test_fault_71_apples_gpu_is_taken_where_it_is_there_and_named(monkeypatch, w
     assert choose_device(None).type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device(None).type == "cuda"
+
+
+@pytest.fixture
+def apples_gpu(monkeypatch):
+    """Pretends that there is Apple's GPU, and sets what it computes: a function of what the processor does."""
+
+    def computes(change):
+        def step(cell, device):
+            for name, right in small_step(cell, CPU):
+                yield name, right if device == CPU else change(name, right)
+
+        monkeypatch.setattr(self_check, "small_step", step)
+
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    return computes
+
+
+def test_fault_71_apples_gpu_is_refused_where_it_computes_something_else(apples_gpu, wording):
+    """Refused, and not replaced by the processor: whoever names a device gets that one or an error."""
+    request = TrainingRequest(given={"device": "mps"})
+    apples_gpu(lambda _, right: right * 1.0001)
+    assert device_of(request) == "mps"
+    apples_gpu(lambda name, right: right.flip(0) if "weight_hh_l1" in name else right)
+    with wording.raises(EnvironmentFault):
+        device_of(request)
+    apples_gpu(lambda _, right: right * math.nan)
+    with pytest.raises(EnvironmentFault):
+        device_of(request)
+
+    def lacking(_, right):
+        raise NotImplementedError("The operator 'aten::lstm' is not there\nmore lines")
+
+    apples_gpu(lacking)
+    with wording.raises(EnvironmentFault) as caught:
+        device_of(request)
+    assert "\n" not in caught.value.message
+
+
+def test_the_check_of_a_device_compares_the_loss_and_every_gradient():
+    for cell in FUSED:
+        shape = ModelConfig(cell=cell, vocab_size=7, embedding_size=5, hidden_size=3, num_layers=2)
+        found = dict(small_step(cell, CPU))
+        assert len(found) == 1 + len([*make_network(shape, 0.0, 1).parameters()])
+        assert all(value.abs().max() > 0 for value in found.values())
 
 
 @pytest.mark.parametrize(

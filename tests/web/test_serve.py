@@ -113,7 +113,7 @@ def test_two_servers_have_two_long_tokens(server):
         assert len(other.token) >= 40
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 @pytest.mark.parametrize(
     "path", ["/", "", "/echo", "/wrong/", "/wrong/echo", "//", "/%2e%2e/", "http://evil/", "*"]
 )
@@ -174,14 +174,16 @@ def test_a_request_of_another_page_is_refused(server, origin):
         ("GET", "../", 404),
         ("GET", "echo", 405),
         ("POST", "", 405),
-        ("PUT", "echo", 501),
-        ("OPTIONS", "echo", 501),
-        ("HEAD", "", 501),
+        ("PUT", "echo", 405),
+        ("OPTIONS", "echo", 405),
+        ("HEAD", "", 405),
+        ("X", "nothing", 404),
     ],
 )
 def test_what_is_not_there_is_refused(server, method, name, status):
     found, _, headers = ask(server, method, f"/{server.token}/{name}", b"1")
     assert found == status
+    assert headers["Allow"] == {405: "POST" if name else "GET"}.get(status)
     assert not [name for name in headers if name.lower().startswith("access-control")]
 
 

@@ -1,6 +1,7 @@
 """`charrnn runs`: list the runs that there are, rename one, remove some."""
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from charrnn.cli.runs.listing import describe, runs_under, table
 from charrnn.cli.runs.own_files import is_run, own_files, size_on_disk
 from charrnn.cli.terminal import print_json, print_wrapped, say, terminal_width
 from charrnn.errors import BusyError, CheckpointError, SettingError, UsageError
+from charrnn.files import environment_fault, locked, remove_lock
 from charrnn.runs import RUNS, TRAIN_ONE, checked_name
 from charrnn.settings import Config, setting
 from charrnn.wording import counted, did_you_mean, escape, listed, size
@@ -85,11 +87,12 @@ def runs(context: typer.Context, *, where: FolderOptions, options: ListOptions) 
 def rename(old: RunName, new: NewName, *, where: FolderOptions) -> None:
     """Rename a run."""
     folder, target = _folder_of(old, where.out), where.out / checked_name(new)
-    if os.path.lexists(target):
-        raise UsageError(f"{target} already exists", "choose another name")
-    with _held(folder):
-        pass  # a folder whose lock file is open cannot be renamed on every system
-    folder.rename(target)
+    with contextlib.ExitStack() as held:
+        held.enter_context(_held(folder))
+        if os.name == "nt":
+            held.close()  # a folder with an open file cannot be renamed there
+        _move(folder, target)
+        remove_lock(target)
     say(f"charrnn: renamed {folder} to {target}")
 
 
@@ -109,6 +112,7 @@ def remove(names: RunNames, *, where: FolderOptions, options: RemoveOptions) -> 
         for folder in folders:
             for path in own_files(folder):
                 path.unlink(missing_ok=True)
+            remove_lock(folder)
     for folder in folders:
         _remove_folder(folder)
 
@@ -149,14 +153,33 @@ def _held(folder: Path) -> Iterator[None]:
 
     Raises:
         BusyError: the run is being trained.
+        CheckpointError: another process has removed or renamed it meanwhile.
     """
-    from charrnn.files import locked
-
     try:
         with locked(folder):
+            if not is_run(folder):
+                remove_lock(folder)
+                raise CheckpointError(f"there is no run in {folder} any more", "see: charrnn runs")
             yield
     except BusyError as error:
         raise BusyError(error.message, "wait until it is finished, or stop it first") from error
+
+
+def _move(folder: Path, target: Path) -> None:
+    """Rename a folder.
+
+    Raises:
+        UsageError: there is something under the new name.
+        EnvironmentFault: it cannot be renamed.
+    """
+    try:
+        if os.path.lexists(target):
+            raise FileExistsError
+        folder.rename(target)
+    except OSError as error:
+        if isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY:
+            raise UsageError(f"{target} already exists", "choose another name") from error
+        raise environment_fault("rename", folder, error) from error
 
 
 def _confirmed(folders: list[Path]) -> bool:
@@ -177,10 +200,9 @@ def _confirmed(folders: list[Path]) -> bool:
 
 def _remove_folder(folder: Path) -> None:
     """Remove a folder without a run if nothing else is in it, and report what became of it."""
-    (folder / ".lock").unlink(missing_ok=True)
-    left = sorted(path.name for path in folder.iterdir())
-    if left:
+    with contextlib.suppress(OSError):  # it is not empty, or a run has just begun there
+        folder.rmdir()
+    if left := sorted(path.name for path in folder.glob("*")):
         say(f"charrnn: removed the run in {folder}; left there: {listed(left, 4)}")
         return
-    folder.rmdir()
     say(f"charrnn: removed {folder}")

@@ -1,6 +1,12 @@
-"""Which files of a run's folder are the run's own. Others are never touched."""
+"""Which files of a run's folder are the run's own. Others are never touched.
 
-from collections.abc import Iterator
+Another process may remove or rename the run at any moment, so that a file can be gone when it is asked about.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from charrnn.runs import MAIN_FILES, RUN_FILES
@@ -11,7 +17,7 @@ OLDER = "step-*.safetensors"
 
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a run, even a broken one."""
-    return any((folder / name).is_file() for name in MAIN_FILES)
+    return any(True for _ in _found(folder / name for name in MAIN_FILES))
 
 
 def own_files(folder: Path) -> Iterator[Path]:
@@ -24,9 +30,17 @@ def own_files(folder: Path) -> Iterator[Path]:
 def size_on_disk(folder: Path) -> int:
     """The bytes of a run's files."""
     paths = [folder / name for name in RUN_FILES] + list(folder.glob(OLDER))
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    return sum(found.st_size for found in _found(paths))
 
 
 def modified(folder: Path) -> float:
-    """The time at which a run was last written to, in seconds since the epoch."""
-    return max((folder / n).stat().st_mtime for n in MAIN_FILES if (folder / n).is_file())
+    """The time at which a run was last written to, in seconds since the epoch; 0 if it is gone."""
+    return max((found.st_mtime for found in _found(folder / n for n in MAIN_FILES)), default=0.0)
+
+
+def _found(paths: Iterable[Path]) -> Iterator[os.stat_result]:
+    """The status of each path that is a file."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG((found := path.stat()).st_mode):
+                yield found

@@ -12,7 +12,7 @@ from charrnn.cli.terminal import die_by_signal, print_json, report, say
 from charrnn.cli.train.command_line import CommandLine
 from charrnn.cli.train.run import prepare_process
 from charrnn.errors import SettingError, UsageError
-from charrnn.runs import LAST, checked_name, new_folder, resume_command
+from charrnn.runs import LAST, checked_name, new_folder, require_unused, resume_command
 from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def _opened(command_line: CommandLine, folder: Path) -> "EndlessRun":
         )
         say(f"resuming    {folder} after {counted(run.num_bytes, 'byte')}")
     else:
+        require_unused(folder, overwrite=command_line.run.overwrite)
         about = forever.about_endless(folder, config, request, saving)
         remove_run(folder)
         run = forever.EndlessRun(network, config, folder, about=about, saving=saving)
