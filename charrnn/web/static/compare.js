@@ -44,6 +44,12 @@ class ComparedText {
   }
 }
 
+// How far two texts are the same, in words.
+function alike(isSame, common, length) {
+  if (isSame) return `Identical for all ${numbered(length, "character")}`;
+  return common ? `Identical for ${numbered(common, "character")}, then different` : "Different from the first character on";
+}
+
 // The two texts of one seed.
 class Pair {
   // part: the element that holds them; plain, held, differ: the places of the texts and of the sentence about them.
@@ -74,10 +80,7 @@ class Pair {
     for (const [name, text] of Object.entries({ plain, held })) this.texts[name].set(request.prompt, text, same.join("").length);
     this.part.hidden = false;
     this.part.ariaBusy = "false";
-    this.differ.textContent =
-      differs < 0
-        ? `Identical for all ${numbered(a.length, "character")}, with the same random numbers.`
-        : `Identical for ${numbered(same.length, "character")}, then different, with the same random numbers.`;
+    this.differ.textContent = `${alike(differs < 0, same.length, a.length)}, with the same random numbers.`;
     await this.color();
     await this.weigh();
   }

@@ -145,7 +145,7 @@ function signed(value, digits = 2) {
   return Number(figure) ? (value < 0 ? "−" : "+") + figure : figure;
 }
 // A number known to within half a step, without the decimals that mean nothing.
-const rounded = (value, step) => signed(value, Math.max(0, Math.min(2, Math.ceil(-Math.log10(step)))));
+const rounded = (value, step) => signed(value, Math.max(0, Math.min(2, Math.round(-Math.log10(step)))));
 const counted = (number) => number.toLocaleString("en");
 const numbered = (number, noun) => `${counted(number)} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (part, digits = 1) => `${(100 * part).toFixed(digits)} %`;

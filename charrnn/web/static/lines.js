@@ -179,7 +179,11 @@ class LinePlot {
       picture.append(drawn("text", { x: ROOM.left - 6, y: this.y(value) + 4, class: "tick end" }, label));
     }
     picture.append(drawn("rect", { x: this.x(page.at) - cell / 2, y: ROOM.top - 4, width: cell, height: height - ROOM.top, class: "cursor" }));
-    for (const t of places) picture.append(drawn("text", { x: this.x(t), y: bottom + 16, class: "symbol" }, visible(data.labels[data.columns[t]])));
+    for (const t of places) {
+      const label = visible(data.labels[data.columns[t]]);
+      const narrower = [...label].length > 1 && { textLength: cell - 1, lengthAdjust: "spacingAndGlyphs" }; // a byte in hexadecimal
+      picture.append(drawn("text", { x: this.x(t), y: bottom + 16, class: "symbol", ...narrower }, label));
+    }
     units.forEach((unit, k) => {
       const points = places.map((t) => [this.x(t), this.y(Math.max(low, Math.min(high, this.valueAt(unit, t))))]);
       picture.append(drawn("path", { d: pathOf(points), class: unit === page.unit ? "series picked" : "series", ...styles[k] }));

@@ -116,8 +116,8 @@ class Why {
     const words = isSigned ? `${above}: without it the prediction costs more; ${below}: it costs less` : `${above} where it mattered`;
     const part = (t) => (has && t >= found.start && t < found.place ? found.values[t - found.start] / full : 0);
     if (!isSigned) return { low: ["nothing", "0"], high: ["most", has ? figure(full) : ""], words, part };
-    const most = has ? `${Math.abs(full).toFixed(2)} bits` : "";
-    return { low: ["misled", `−${most}`], middle: ["nothing"], high: ["helped", `+${most}`], words, part: (t) => (1 + part(t)) / 2 };
+    const most = has ? full.toFixed(2) : "";
+    return { low: ["misled", most && `−${most}`], middle: ["nothing"], high: ["helped", most && `+${most} bits`], words, part: (t) => (1 + part(t)) / 2 };
   }
 
   // Two sentences on what the colors are.
