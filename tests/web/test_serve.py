@@ -1152,8 +1152,8 @@ def test_holding_a_unit_changes_what_is_read_and_written_next_to_the_model_as_it
     assert page.locator("#live-plain").text_content() == plain
     same = next(k for k in range(84) if plain[k] != expected[k])
     common = f"Identical for {counted(same - 4, 'character')}, then different"
-    expected = common if same > 4 else "Different from the first character on"
-    assert page.locator("#live-differ").text_content().startswith(expected)
+    sentence = common if same > 4 else "Different from the first character on"
+    assert page.locator("#live-differ").text_content().startswith(sentence)
     until(page, "text => $('summary').textContent.includes(text)", f"{unit} held at +5.0")
     until(page, "() => page.view.levels.every((level) => level === 16)")
 
