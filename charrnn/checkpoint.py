@@ -42,6 +42,7 @@ from charrnn.network.heads import LINEAR, Head
 from charrnn.network.pairs import alignment_of
 from charrnn.network.shapes import weight_shapes
 from charrnn.schema import SchemaError, check_run, strict_json
+from charrnn.settings import require_known, settings_of
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.wording import counted
 
@@ -267,6 +268,8 @@ def load_summary(path: Path) -> Summary:
         header = _inner_header(path, _outer_header(path, file).metadata)
         config, level = _model_config(path, header["config"]), header["vocabulary"]["level"]
         level = "char" if level == LABELS else level
+        if level not in ("char", "byte"):
+            raise CheckpointError(f"{path}: {level!r:.60} is no level of a vocabulary")
         return Summary(config, level, *_metrics_and_run(path, header))
 
 
@@ -560,6 +563,8 @@ def _inner_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 def _model_config(path: Path, fields: Any) -> ModelConfig:
     try:
+        if isinstance(fields, dict):
+            require_known(fields, settings_of(ModelConfig))
         config = ModelConfig(**fields)
         cell_of(config)
     except UsageError as error:
@@ -607,7 +612,7 @@ def _symbols(fields: Mapping[str, Any]) -> Any:
     if fields["level"] != LABELS:
         return _vocabulary(fields)
     labels = fields["labels"]
-    if not labels or not all(isinstance(label, str) for label in labels):
+    if not labels or type(labels) is not list or not all(isinstance(x, str) for x in labels):
         raise CheckpointError("the labels are not a list of strings")
     if len({*labels}) != len(labels):
         raise CheckpointError("a label occurs twice")

@@ -29,7 +29,15 @@ from charrnn.config import (
 from charrnn.errors import CharrnnError, SettingError
 from charrnn.network.cells import CELLS, cell_of
 from charrnn.network.shapes import is_recurrent_matrix, num_sensitive
-from charrnn.settings import Config, check_value, is_config, setting, settings_of, value_types
+from charrnn.settings import (
+    UNBOUNDED,
+    Config,
+    check_value,
+    is_config,
+    setting,
+    settings_of,
+    value_types,
+)
 
 ROLLBACK = "rollback."
 """Prefix of the names of tensors of the point that a diverged run goes back to."""
@@ -132,7 +140,7 @@ class CountsRecord(Config):
     """The counts of the training text; see `charrnn.counts.mixture`."""
 
     order: int = setting(1, "The length of the longest n-grams.", low=1, high=LONGEST_NGRAM)
-    w: tuple[float, ...] = setting((), "The numbers of their weight.", low=-math.inf)
+    w: tuple[float, ...] = setting((), "The numbers of their weight.", low=-UNBOUNDED)
     network_nats: float | None = setting(None, "Nats per character of the network alone.")
     nats: float | None = setting(None, "Nats per character of both.")
     characters: int = setting(

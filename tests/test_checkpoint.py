@@ -262,6 +262,25 @@ def test_another_kind_of_file_is_named(data, wording):
     wording(refusal(data))
 
 
+def test_fault_22_an_empty_file_is_called_empty():
+    error = refusal(b"")
+    assert "is empty (0 bytes)" in error.message
+    assert "copied" in error.hint
+    assert error.exit_status == 4
+
+
+def test_fault_40_a_file_that_is_still_being_copied_is_refused_until_it_is_whole(tmp_path):
+    path = tmp_path / "model.safetensors"
+    for start in range(0, len(GOOD), 50):
+        with path.open("ab") as file:
+            file.write(GOOD[start : start + 50])
+        if path.stat().st_size < len(GOOD):
+            with pytest.raises(CheckpointError) as caught:
+                load_checkpoint(path)
+            assert "copied" in caught.value.hint
+    assert load_checkpoint(path).num_bytes == len(GOOD)
+
+
 class Payload:
     """Makes a file when it is unpickled."""
 
@@ -423,6 +442,31 @@ def test_fault_31_a_header_that_lies_is_refused_before_a_network_is_built(
     header = header_of(GOOD)
     lie(header)
     wording(refusal(with_header(GOOD, header)))
+
+
+@pytest.mark.parametrize(
+    ("lie", "named"),
+    [
+        (vocabulary(symbols=[*SYMBOLS, 0x1F600]), "the vocabulary has 5 symbols, the network 4"),
+        (vocabulary(symbols=[10, 97, 97, 98]), "each once"),
+        (vocabulary(symbols=["ab", "c", "d", "e"]), "not a list of characters"),
+        (vocabulary(symbols=[10, 97, 98, 0xD800]), "not a list of characters"),
+        (config(vocab_size=6), "the vocabulary has 4 symbols, the network 6"),
+    ],
+    ids=["one more", "twice", "several characters", "a surrogate", "another size"],
+)
+def test_fault_32_a_vocabulary_that_does_not_fit_is_refused_with_the_mismatch(lie, named):
+    header = header_of(GOOD)
+    lie(header)
+    error = refusal(with_header(GOOD, header))
+    assert named in error.message
+    assert error.exit_status == 4
+
+
+def test_fault_32_an_embedding_of_another_size_is_refused_with_both_sizes():
+    tensors = load_tensors(GOOD) | {"embedding.weight": np.zeros((V + 1, E), np.float32)}
+    error = refusal(with_header(GOOD, header_of(GOOD), tensors))
+    assert f"embedding.weight is F32 [{V + 1}, {E}], expected F32 [{V}, {E}]" in error.message
 
 
 def nested(depth: int) -> str:

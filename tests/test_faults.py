@@ -1,15 +1,21 @@
 """What goes wrong around charrnn: a disk that fails at any call, power that goes, folders and clocks that change."""
 
 import contextlib
+import dataclasses
 import errno
+import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,13 +41,17 @@ from charrnn.config import CorpusConfig, SamplingConfig, SavingConfig
 from charrnn.errors import EnvironmentFault
 from charrnn.exact.model import exact
 from charrnn.export.c_program import write_c
-from charrnn.files import write_atomically
+from charrnn.files import environment_fault, write_atomically
 from charrnn.interpret.dumps.writing import dump
 from charrnn.model import CharRNN
 from charrnn.sampling.sampler import sample
+from charrnn.text import folders
 from charrnn.text.corpus import read_corpus
+from charrnn.text.encoding import opening, reading, shards, stored, tasks
+from charrnn.text.encoding import text as encoded_text
 from charrnn.text.sources import file_source
-from charrnn.training.events import Step
+from charrnn.training.events import SaveFailed, Step
+from charrnn.training.metrics import load_rows
 from charrnn.web.offline import offline_page
 
 ALWAYS = SavingConfig(save_every=0)
@@ -406,7 +416,105 @@ def test_fault_66_a_run_that_is_stopped_and_continued_ends_as_if_it_had_not_been
     assert other.metrics["seconds"] >= 0
 
 
+def no_room(path: Path, *_: bytes) -> None:
+    raise environment_fault("write", path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def test_fault_19_metrics_that_cannot_be_written_cost_no_checkpoint_and_no_step(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("charrnn.training.metrics.write_atomically", no_room)
+    config = dataclasses.replace(CONFIG, steps=8, eval_every=4)
+    events = run_to_end(
+        make_trainer(make_corpus(tmp_path), tmp_path / "run", config, saving=ALWAYS)
+    )
+    assert events[-1].finished
+    assert load_checkpoint(tmp_path / "run" / "last.safetensors").metrics["step"] == config.steps
+    assert load_checkpoint(tmp_path / "run" / "best.safetensors")
+    failed = {str(event.fault) for event in events if isinstance(event, SaveFailed)}
+    assert failed == {
+        f"cannot write {tmp_path / 'run' / 'metrics.jsonl'}: {os.strerror(errno.ENOSPC)}"
+    }
+    monkeypatch.undo()
+    longer = dataclasses.replace(config, steps=config.steps + 1)
+    last = load_checkpoint(tmp_path / "run" / "last.safetensors")
+    run_to_end(make_trainer(make_corpus(tmp_path), tmp_path / "run", longer, resume=last))
+    assert load_rows(tmp_path / "run" / "metrics.jsonl")[-1]["step"] == longer.steps
+
+
+def test_fault_19_that_metrics_cannot_be_written_is_said_once(tmp_path, monkeypatch, capsys):
+    (tmp_path / "corpus.txt").write_text(make_text(900), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("charrnn.training.metrics.write_atomically", no_room)
+    small = "--hidden-size 8 --batch-size 4 --sequence-length 9 --threads 1 --save-every 0"
+    line = f"train corpus.txt {small} --steps 20 --eval-every 5 --no-counts --no-baselines"
+    result = call_charrnn(capsys, *line.split())
+    assert result.err.count("metrics.jsonl") == 1
+    assert "training continues" in result.err
+
+
+def test_fault_34_weights_that_are_no_numbers_are_refused_with_their_name_and_number(
+    tmp_path, capsys
+):
+    """By `inspect` too: the error says all that it could show of such a file."""
+    broken = network("lstm", hidden=8)
+    broken.weights["rnn.weight_hh_l0"].flat[:17] = np.nan
+    path = tmp_path / "broken.safetensors"
+    save_checkpoint(path, Checkpoint(broken))
+    lines = ("sample PATH --temp 0", "sample PATH", "inspect PATH", "visualize PATH text")
+    for line in (*lines, "evaluate PATH corpus.txt", "export PATH program.c", "serve PATH"):
+        result = call_charrnn(capsys, *line.replace("PATH", str(path)).split(), status=4)
+        assert result.out == ""
+        assert re.search(r"\b17\b.*\(rnn\.weight_hh_l0\)", result.err)
+
+
 # --- the text ---------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def in_small_parts() -> Iterator[None]:
+    """A large text in parts of a megabyte, numbered in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (opening, folders):
+            patch.setattr(module, "LARGE", 1)
+        for module in (shards, tasks, reading):
+            patch.setattr(module, "SHARD", 1 << 20)
+        for module in (shards, reading):
+            patch.setattr(module, "PIECE", 1 << 16)
+        patch.setattr(encoded_text, "num_processes", lambda _: 1)
+        patch.setattr(stored, "SETTLED", 0.0)
+        yield
+
+
+def memory_of_reading(path: Path, cache: Path) -> int:
+    """The most memory that is held while a text is read, in bytes."""
+    tracemalloc.start()
+    with in_small_parts():
+        corpus = read_corpus([file_source(path)], CorpusConfig(), cache=cache)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(corpus.ids, np.memmap)
+    return peak
+
+
+def test_fault_55_the_memory_that_a_text_takes_does_not_grow_with_it(tmp_path):
+    peaks = []
+    for size in (2, 20):
+        path = tmp_path / f"{size}.txt"
+        path.write_text(make_text(10_000) * (100 * size), encoding="utf-8")
+        peaks.append(memory_of_reading(path, tmp_path / "cache"))
+    assert peaks[1] < peaks[0] + 3_000_000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_fault_55_two_gigabytes_are_trained_on_in_one(tmp_path):
+    """The benchmark starts a run on them under the limit, without and with an encoded text."""
+    benchmark = Path(__file__).parent.parent / "benchmarks" / "gigabytes.py"
+    line = [sys.executable, str(benchmark), str(tmp_path), "--gigabytes", "2", "--limit", "1"]
+    ended = subprocess.run(line, env=CLEAN, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended
+    assert "limit     1 GiB" in ended.stdout
 
 
 @pytest.mark.parametrize("mapped", [False, True], ids=["in memory", "mapped"])
@@ -445,6 +553,34 @@ def test_fault_51_a_text_of_very_many_characters_is_read(tmp_path):
 # --- sampling ---------------------------------------------------------------------------------------------------------
 
 
+def memory_of_sampling(model: Any, length: int) -> int:
+    """How much more memory is held at most in the last nine tenths of a sample than in the first, in bytes."""
+    pieces = sample(model, "", SamplingConfig(length=length, seed=1))
+    tracemalloc.start()
+    for _ in itertools.islice(pieces, length // 10):
+        pass
+    _, first = tracemalloc.get_traced_memory()
+    for _ in pieces:
+        pass
+    _, whole = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return whole - first
+
+
+@pytest.mark.parametrize("length", [3000, pytest.param(10**7, marks=pytest.mark.long)], ids=str)
+@pytest.mark.timeout(7200)
+def test_fault_76_the_memory_of_a_sample_does_not_grow_with_it(length, tiny_model, tiny_mixed):
+    assert memory_of_sampling(tiny_model, length) < 100_000
+    if length < 10**6:  # what the counts predict is kept up to a limit
+        assert memory_of_sampling(tiny_mixed, length) < 30_000_000
+
+
+def test_fault_76_a_length_may_be_zero_but_not_below(workplace, capsys, monkeypatch):
+    monkeypatch.chdir(workplace)
+    assert call_charrnn(capsys, "sample", "tiny", "--length", 0, "-q").out == ""
+    assert "--length" in call_charrnn(capsys, "sample", "tiny", "--length", -1, status=2).err
+
+
 def test_fault_76_a_sample_of_any_length_is_written_while_it_is_made(workplace):
     line = "charrnn sample tiny --length 1000000000000 --seed 1 | head -c 3000"
     ended = run_shell(line, workplace)
@@ -461,3 +597,19 @@ def test_fault_87_a_million_characters_have_no_value_that_is_not_finite(tiny_mod
         logits, state = tiny_model.run(ids[:, None], state)
         assert np.isfinite(logits).all()
         assert all(np.isfinite(values).all() for layer in state for values in layer)
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_fault_has_a_test_of_its_number():
+    """The faults are 87, and `pytest -k fault_07` runs the tests of one."""
+    files = Path(__file__).parent.rglob("test_*.py")
+    named = {
+        int(number)
+        for path in files
+        for number in re.findall(
+            r"^def test_fault_(\d\d)_", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert named == {*range(1, 88)}

@@ -78,7 +78,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         from charrnn.text.sources import unreadable
 
         raise unreadable(path, error) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # the first: also of a number with too many digits
         raise DataError(f"{path} is not valid TOML: {error}") from error
 
 

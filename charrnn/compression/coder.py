@@ -20,7 +20,9 @@ from charrnn.numerics import Float
 
 CHECK_EVERY = 1 << 15
 """Symbols between two checks."""
-_CHECK_SIZE = 1 << 16
+CHECK_BYTES = 2
+"""Bytes of a check: however certain a model is, its words grow by these."""
+_CHECK_SIZE = 1 << 8 * CHECK_BYTES
 """Number of values that a check can have."""
 
 

@@ -18,6 +18,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from charrnn.compression.coder import CHECK_BYTES, CHECK_EVERY
 from charrnn.errors import DataError
 
 MAGIC = b"\xabRNN"
@@ -26,6 +27,8 @@ _START = struct.Struct(">4sBI")
 _FIELDS = struct.Struct(">8sIQ8sB")
 FIXED_BYTES = _START.size + _FIELDS.size
 """Bytes of a header without the text of its machine."""
+SLACK = 4
+"""Checks by which the words may end sooner than the symbols."""
 DAMAGED = "copy the file again"
 
 
@@ -93,6 +96,7 @@ def unpack(content: bytes, name: str = "the data") -> Packed:
         raise DataError(f"{name} is truncated or damaged: its checksum does not match", DAMAGED)
     fingerprint, probe, length, checksum, size = _FIELDS.unpack_from(rest)
     machine, words = rest[_FIELDS.size :][:size], rest[_FIELDS.size + size :]
-    if not machine.isascii() or len(machine) < size or len(words) % 4:
+    symbols = CHECK_EVERY * (len(words) // CHECK_BYTES + SLACK)
+    if not machine.isascii() or len(machine) < size or len(words) % 4 or length > 4 * symbols:
         raise DataError(f"{name} is damaged: its fields contradict each other", DAMAGED)
     return Packed(fingerprint.hex(), probe, length, checksum, machine.decode(), words)

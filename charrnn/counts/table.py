@@ -113,6 +113,8 @@ class CountTable:
         children = int(self.sizes.sum(dtype=np.int64))
         if too_many or len(self.codes) != total or children != total:
             raise CheckpointError("the counts have arrays of different lengths")
+        if (self._ends[:-1] < np.arange(1, len(self.sizes))).any():
+            raise CheckpointError("the counts have a context that no other leads to")
 
     def require_order(self) -> None:
         """Raise CheckpointError unless the symbols after each context ascend."""

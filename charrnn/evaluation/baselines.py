@@ -15,7 +15,6 @@ All of them know what the network knows, the training text of the same split and
 Every symbol of the text but the first is predicted, as in evaluate.py; a compressor pays for the first too.
 """
 
-import json
 import math
 import zlib
 from collections.abc import Callable
@@ -29,6 +28,8 @@ import numpy as np
 from charrnn.errors import DataError
 from charrnn.evaluation.ngram import kneser_ney
 from charrnn.numerics import Ids
+from charrnn.schema import SchemaError, check_record, strict_json
+from charrnn.settings import Config, setting, settings_of
 from charrnn.text.vocabulary import Vocabulary
 
 HIGHEST_ORDER = 9
@@ -36,6 +37,8 @@ MAX_TRAIN = 4_000_000
 """Maximum symbols used of the training text, from its end."""
 MAX_HELD_OUT = 1 << 20
 """Maximum symbols scored of the held-out text, from its beginning."""
+LARGEST_FILE = 1 << 16
+"""Maximum bytes of a file of baselines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +84,27 @@ def recorded_baselines(path: Path) -> dict[str, float]:
 
     Empty without such a file, or if it is damaged: what is not known is not shown.
     """
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        order = int(found["ngram_order"])
-        named = {f"{order}-gram": found["ngram"]}
-        named |= {name: found[name] for name in ("xz", "gzip", "unigram", "uniform")}
-        bits = {name: float(value) for name, value in named.items() if value is not None}
-    except (OSError, ValueError, TypeError, KeyError):
+    if not path.is_file():
         return {}
-    return bits if all(0 <= value < math.inf for value in bits.values()) else {}
+    try:
+        with path.open("rb") as file:
+            found = strict_json(file.read(LARGEST_FILE))
+        check_record(_Recorded, found, required=settings_of(_Recorded))
+    except (OSError, ValueError, RecursionError, SchemaError):
+        return {}
+    named = {f"{found['ngram_order']}-gram": found["ngram"]}
+    named |= {name: found[name] for name in ("xz", "gzip", "unigram", "uniform")}
+    return {name: float(value) for name, value in named.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recorded(Config):
+    ngram_order: int = setting(1, "The order of the n-gram.", low=1, high=HIGHEST_ORDER)
+    ngram: float = setting(0.0, "Bits per character of it.")
+    xz: float | None = setting(None, "Those of xz.")
+    gzip: float = setting(0.0, "Those of gzip.")
+    unigram: float = setting(0.0, "Those of the unigram.")
+    uniform: float = setting(0.0, "Those of the uniform distribution.")
 
 
 def measure_baselines(

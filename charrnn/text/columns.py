@@ -126,7 +126,7 @@ def dataset_sources(folder: Path, field: str | None, notes: Notes) -> list[TextS
         DataError: there is no such split, or no column is asked for.
     """
     if (splits := _record(folder / SPLITS)) is not None:
-        found = splits.get("splits", [])
+        found = _names(folder / SPLITS, splits.get("splits"))
         if TRAIN not in found:
             raise DataError(
                 f"{folder} is a dataset without the split {TRAIN!r}; it has {', '.join(found)}",
@@ -144,7 +144,9 @@ def dataset_sources(folder: Path, field: str | None, notes: Notes) -> list[TextS
             f"{folder} is a dataset whose rows are in another order than its files",
             "save it again: dataset.flatten_indices().save_to_disk(FOLDER)",
         )
-    sources = [file_source(folder / file["filename"]) for file in state["_data_files"]]
+    files = state["_data_files"]
+    listed = [file.get("filename") if isinstance(file, dict) else None for file in files or ()]
+    sources = [file_source(folder / name) for name in _names(folder / STATE, listed)]
     if field is None:
         names = ", ".join(column_names(sources[0], "arrow")) if sources else "none"
         raise DataError.naming(
@@ -156,9 +158,21 @@ def dataset_sources(folder: Path, field: str | None, notes: Notes) -> list[TextS
     return sources
 
 
+def _names(path: Path, found: Any) -> list[str]:
+    """Names of files or folders that a record has.
+
+    Raises:
+        DataError: they are no list of names, or one leads elsewhere.
+    """
+    names: list[Any] = found if isinstance(found, list) else [None]
+    if not all(isinstance(n, str) and n == Path(n).name not in ("", "..") for n in names):
+        raise DataError(f"{path} is damaged: it does not list files beside it")
+    return names
+
+
 def _record(path: Path) -> dict[str, Any] | None:
     try:
         record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

@@ -8,6 +8,7 @@ import contextlib
 import io
 import re
 import shlex
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,8 @@ PIECE = 1 << 22
 MOST_NAMED = 3
 """Names of files left out of a folder that are shown for each reason."""
 MAX_EXPANSION = 1 << 30
-"""Bytes beyond which a compressed file must not expand, if that is also more than 100 times its own size."""
+"""Bytes beyond which a compressed file must not expand, if that is also more than EXPANSION times its own size."""
+EXPANSION = 100
 MAX_STREAM = 1 << 28
 """Bytes of the longest stream whose text is held in memory."""
 
@@ -235,13 +237,9 @@ class _Bounded(io.RawIOBase):
             raise DataError(f"{self._name} is a damaged {self._ending} file: {error}") from error
         self._so_far += len(piece)
         # of a stream the size is known so far
-        limit = max(MAX_EXPANSION, 100 * (self._size or self._packed.tell()))
+        limit = _limit(self._size or self._packed.tell())
         if self._so_far > limit:
-            raise DataError(
-                f"{self._name} expands to more than {limit:,} bytes, over 100 times its size: "
-                "refused as a decompression bomb",
-                "unpack it yourself, or only a part of it (head -c)",
-            )
+            raise _bomb(self._name, limit, "unpack it yourself, or only a part of it (head -c)")
         return piece
 
     def close(self) -> None:
@@ -250,6 +248,27 @@ class _Bounded(io.RawIOBase):
             self._file.close()
             self._packed.close()
         super().close()
+
+
+def require_no_bomb(archive: zipfile.ZipFile, name: str) -> None:
+    """Raise DataError if the members of a .zip file expand without bound."""
+    members = archive.infolist()
+    limit = _limit(sum(member.compress_size for member in members))
+    if sum(member.file_size for member in members) > limit:
+        raise _bomb(name, limit, "save it again without compression")
+
+
+def _limit(size: int) -> int:
+    """The bytes to which a compressed file of a size may expand."""
+    return max(MAX_EXPANSION, EXPANSION * size)
+
+
+def _bomb(name: str, limit: int, hint: str) -> DataError:
+    return DataError(
+        f"{name} expands to more than {limit:,} bytes, over {EXPANSION} times its size: "
+        "refused as a decompression bomb",
+        hint,
+    )
 
 
 def _size_of(file: IO[bytes]) -> int | None:

@@ -18,7 +18,7 @@ from charrnn.errors import DataError, EnvironmentFault
 from charrnn.text.columns import BINARY, column_names, rows
 from charrnn.text.decoding import text_pieces
 from charrnn.text.sources import Notes, TextSource, byte_pieces
-from charrnn.wording import did_you_mean, listed
+from charrnn.wording import did_you_mean, escape, listed
 
 DELIMITERS = ",;\t|"
 """What may stand between two columns, the usual one first."""
@@ -111,7 +111,7 @@ def field_names(source: TextSource, config: CorpusConfig) -> list[str]:
             return _header(source, _lines(source, pieces))[0]
         objects = _objects(source, pieces) if kind == "jsonl" else [_whole(source, pieces)]
         return _fields(objects)
-    except (DataError, EnvironmentFault):
+    except (DataError, EnvironmentFault, RecursionError):
         return []
 
 
@@ -247,14 +247,17 @@ def _parsed(source: TextSource, text: str, where: str) -> Any:
 def _values_of(source: TextSource, objects: Iterable[Any], field: str) -> Iterator[str]:
     seen: list[Any] = []
     known = False
-    for item in objects:
-        if len(seen) < SEEN_RECORDS:
-            seen.append(item)
-        for value in _reached(item, field):
-            known = True
-            yield _as_text(source, field, value)
-    if not known:
-        raise _lacks(source, field, _fields(seen), "key")
+    try:
+        for item in objects:
+            if len(seen) < SEEN_RECORDS:
+                seen.append(item)
+            for value in _reached(item, field):
+                known = True
+                yield _as_text(source, field, value)
+        if not known:
+            raise _lacks(source, field, _fields(seen), "key")
+    except RecursionError as error:
+        raise DataError(f"{source.name} has lists or objects nested too deeply") from error
 
 
 def _reached(item: Any, path: str) -> Iterator[Any]:
@@ -319,6 +322,7 @@ def _flat(objects: Iterable[Any]) -> Iterator[Any]:
 
 
 def _lacks(source: TextSource, field: str, names: list[str], noun: str) -> NoFieldError:
+    names = [escape(name) for name in names]
     if not names:
         return NoFieldError(f"{source.name} has no {noun} {field!r}, nor any other")
     if names == [ITSELF]:

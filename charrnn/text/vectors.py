@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -26,18 +27,16 @@ from charrnn.network.alignments import ALIGNMENTS
 from charrnn.numerics import Float, Float64
 from charrnn.text.items import Positions
 from charrnn.text.pairs import PairCorpus, is_labels, lines_of
-from charrnn.text.sources import Notes, TextSource
+from charrnn.text.sources import Notes, TextSource, require_no_bomb
 from charrnn.wording import counted
 
 VECTORS, LENGTHS = "vectors", "lengths"
 """The arrays of a .npz file."""
 MOST_NUMBERS = 65_536
 """Numbers of a vector, at most."""
-ALL_NUMBERS = 1 << 31
-"""Numbers of a file, at most."""
 DAMAGE = (
     *(OSError, ValueError, TypeError, EOFError, KeyError, RuntimeError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, TokenError),
 )
 """What reading a damaged file may raise."""
 
@@ -152,7 +151,9 @@ def read_vectors(path: str | Path) -> list[Frames]:
     try:
         if not path.exists() or not path.is_file():
             raise DataError(f"{str(path)!r} is no file", "vectors are in a .npy or .npz file")
-        _require_room(path)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                require_no_bomb(archive, str(path))
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             arrays = {n: loaded[n] for n in loaded.files} if hasattr(loaded, "files") else loaded
@@ -170,16 +171,6 @@ def _damaged(path: Path) -> DataError:
     return DataError(
         f"{path} is damaged, or no array of numbers", "write it with numpy.save or numpy.savez"
     )
-
-
-def _require_room(path: Path) -> None:
-    """Raise DataError if the arrays of a .npz file are too large, which a small one may unpack to."""
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        total = sum(member.file_size for member in archive.infolist())
-    if total > 8 * ALL_NUMBERS:
-        raise DataError(f"{path} unpacks to {total:,} bytes, which is too much")
 
 
 def _sources(path: Path, array: Any, lengths: Any = None) -> list[Frames]:

@@ -45,7 +45,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class SaveFailed:
-    """A checkpoint could not be written; training continues, and the next save is tried as usual.
+    """A checkpoint, or the metrics, could not be written; training continues, and the next save is tried as usual.
 
     The one that was there before is still there.
     """

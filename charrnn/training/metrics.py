@@ -54,17 +54,21 @@ class Metrics:
 def load_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a metrics file, in the order of steps and of time; a row has None for a loss that was not measured.
 
+    A last line that was cut off is left out.
+
     Raises:
         CheckpointError: there is no such file, no row in it, or an invalid line.
     """
     if not path.is_file():
         hint = "metrics.jsonl is kept beside a run's checkpoints; a checkpoint moved elsewhere has none"
         raise CheckpointError(f"there are no metrics at {path}", hint)
-    rows = []
-    for number, row in enumerate(_rows(path), 1):
-        if row is None:
-            raise CheckpointError(f"{path}, line {number}: this line is not a valid metrics row")
-        rows.append(row)
+    found = [*_rows(path)]
+    if found[-1:] == [None] and not path.read_bytes().endswith(b"\n"):
+        del found[-1]  # the last line was cut off
+    if None in found:
+        number = found.index(None) + 1
+        raise CheckpointError(f"{path}, line {number}: this line is not a valid metrics row")
+    rows = [row for row in found if row]
     if not rows:
         raise CheckpointError(
             f"{path}: the run has not been evaluated yet",

@@ -125,7 +125,8 @@ def training_settings(run: Mapping[str, Any]) -> dict[str, Any]:
     """
     corpus = corpus_config_of(run["corpus"])
     is_shuffled = corpus.pairs or asking_setting(corpus) is not None  # such texts always were
-    return ({} if is_shuffled else {"shuffle_length": None}) | current(run["training"])
+    older = {"optimizer": "adamw"} | ({} if is_shuffled else {"shuffle_length": None})
+    return older | current(run["training"])
 
 
 def requested(request: TrainingRequest) -> dict[str, Any]:

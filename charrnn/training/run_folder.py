@@ -1,12 +1,14 @@
 """The folder of a run: best.safetensors, last.safetensors, step-00001200.safetensors (older ones), metrics.jsonl.
 
 A thread of its own writes it, so that training goes on beside a slow disk. At any moment what is on disk fits together:
-metrics.jsonl has every evaluation before last.safetensors, and best.safetensors is at least as good as that says.
+metrics.jsonl has every evaluation before last.safetensors (unless it could not be written, for which no checkpoint is
+given up), and best.safetensors is at least as good as that says.
 """
 
 import contextlib
 import dataclasses
 import filecmp
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -93,27 +95,36 @@ class RunFolder:
         Raises:
             BusyError: another process has taken the folder.
         """
-        return self._writer.results()
+        return [*itertools.chain(*self._writer.results())]
 
-    def _save(self, name: str, checkpoint: Checkpoint) -> Saved | SaveFailed:
-        """Write one file. The LAST before becomes an older checkpoint, if those are kept."""
+    def _save(self, name: str, checkpoint: Checkpoint) -> list[Saved | SaveFailed]:
+        """Write the metrics and one file. The LAST before becomes an older checkpoint, if those are kept."""
         path, step = self.path / name, checkpoint.metrics["step"]
         try:
             keep_lock(self.path)
             if name == LAST:
                 checkpoint = self._with_older(self._with_best(checkpoint))
-            self.metrics.write()  # first: a run that is resumed leaves out rows that are too new, but can make up none
+            # the metrics first: a run that is resumed leaves out rows that are too new, but can make up none
+            unwritten = self._write_metrics()
             num_bytes = save_checkpoint(path, checkpoint)
         except EnvironmentFault as fault:
             self.unsaved[name] = fault
-            return SaveFailed(fault)
+            return [SaveFailed(fault)]
         self.unsaved.pop(name, None)
         if name == LAST:
             self.last_step = step
             self.older.remove_oldest()
         else:
             self.best = best_figures(checkpoint.metrics)
-        return Saved(path, num_bytes, step)
+        return [*unwritten, Saved(path, num_bytes, step)]
+
+    def _write_metrics(self) -> list[SaveFailed]:
+        """Write the metrics. A failure costs no checkpoint: they are written again with the next one."""
+        try:
+            self.metrics.write()
+        except EnvironmentFault as fault:
+            return [SaveFailed(fault)]
+        return []
 
     def _with_best(self, checkpoint: Checkpoint) -> Checkpoint:
         """A last checkpoint that names the best one on disk, if a better one of before it could not be written."""

@@ -276,7 +276,7 @@ def test_a_damaged_row_is_refused_by_its_line(tmp_path, bad, wording):
 
 
 def test_half_a_row_and_bytes_are_refused_too(tmp_path):
-    for content in (b'{"step": 1', b"\xff\xfe", b"[" * 100_000, b"\n"):
+    for content in (b'{"step": 1\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"\n"):
         (tmp_path / "m").write_bytes(content)
         with pytest.raises(CheckpointError, match="line 1"):
             load_rows(tmp_path / "m")

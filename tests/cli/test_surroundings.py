@@ -62,10 +62,15 @@ def test_enormous_weights_are_one_line_and_no_warnings_of_numpy(tmp_path):
 
 
 @pytest.mark.timeout(60)
-def test_fault_83_an_absurd_width_of_the_terminal_costs_nothing(tmp_path):
-    for verb in ("train", "sample"):
-        result = run_charrnn(verb, "--help", cwd=tmp_path, env={"COLUMNS": "20000000"})
-        assert max(map(len, result.out.splitlines())) <= 1000
+@pytest.mark.parametrize("columns", ["0", "1", "-5", "abc", "", "20000000"])
+def test_fault_83_an_absurd_width_of_the_terminal_costs_nothing(tmp_path, columns):
+    save_checkpoint(tmp_path / "m.safetensors", Checkpoint(random_model("abc", kind=CharRNN)))
+    shown = ("visualize", "m.safetensors", "abcabc", "--predictions", 2)
+    for words in (("train", "--help"), ("sample", "--help"), shown):
+        result = run_charrnn(*words, cwd=tmp_path, env={"COLUMNS": columns})
+        lines = result.out.splitlines()
+        assert max(map(len, lines)) <= 1000
+        assert len(lines) < 2000
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,8 @@ def test_fault_05_the_disk_is_asked_before_torch_is_imported(here, monkeypatch):
         "charrnn.cli.train.command.start_together", lambda _: pytest.fail("too late")
     )
     monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage())
-    assert "free" in here("train", "corpus.txt", *SMALL, *ALSO, status=6).err
+    said = here("train", "corpus.txt", *SMALL, *ALSO, status=6).err
+    assert re.search(r"checkpoints need about [\d.]+ \w+ in \S+, where 10 bytes are free", said)
 
 
 class _Usage:

@@ -1,5 +1,6 @@
 """`charrnn train` as people run it: what it says, what it keeps, how it stops, what it refuses."""
 
+import errno
 import fcntl
 import json
 import os
@@ -304,6 +305,21 @@ def test_fault_07_a_folder_that_cannot_be_written_is_said_before_training(
 ):
     (tmp_path / "checkpoints").mkdir(mode=0o555)
     assert "--out" in charrnn_in("train", "corpus.txt", *SMALL, "--steps", 2, status=6).err
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_fault_07_a_folder_that_is_as_if_it_could_not_be_written_is_said_before_training(
+    here, corpus, tmp_path, monkeypatch, number
+):
+    """Simulated, so that it is tested as root too, who may write everywhere."""
+
+    def refuse(path, _content):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr("charrnn.training.trainer.Trainer.run", lambda _: pytest.fail("too late"))
+    said = here("train", "corpus.txt", *SMALL, "--steps", 2, status=6).err
+    assert f"checkpoints/corpus: {os.strerror(number)}" in said
 
 
 def test_fault_11_a_taken_name_is_never_overwritten_unless_asked(here, corpus, tmp_path):

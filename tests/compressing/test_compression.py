@@ -184,6 +184,13 @@ def test_a_later_version_is_named(wording):
         unpack(MAGIC + b"\x02" + PACKED[5:], "a.crnn")
 
 
+def test_a_length_that_the_words_cannot_have_is_refused_before_anything_is_decoded():
+    parts = vars(unpack(PACKED))
+    with pytest.raises(DataError, match="contradict"):
+        unpack(pack(Packed(**parts | {"length": 2**48})))
+    assert unpack(pack(Packed(**parts | {"length": 2**17}))).length == 2**17
+
+
 @pytest.mark.parametrize("parts", [{"machine": "é"}, {"words": b"\0"}])
 def test_parts_that_do_not_fit_are_refused(parts):
     made = Packed(**vars(unpack(PACKED)) | parts)

@@ -119,6 +119,7 @@ def test_the_offset_counts_the_mark_that_was_taken_off(wording):
 
 @pytest.mark.parametrize("data", [b"abc\xe4", b"ab\xe4\xb8", b"ab\xed\xa0\x80", b"ab\xc0\x80"])
 def test_fault_48_half_characters_surrogates_and_overlong_forms_are_refused(data, wording):
+    """There is no option that puts U+FFFD in their place: a network would learn to write it."""
     with wording.raises(DataError):
         read(data)
 
@@ -463,6 +464,24 @@ def test_what_is_no_file_is_refused_in_one_line(name, tmp_path):
     error = refusal_of(tmp_path / name)
     assert error.message.startswith("cannot read ")
     assert "\n" not in error.message
+
+
+def test_fault_59_what_cannot_be_read_is_said_with_its_reason_and_the_nearest_name(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "corpus.txt").write_text("abc")
+    (tmp_path / "loop").symlink_to("loop")
+    missing, circle = (refusal_of(tmp_path / name) for name in ("corpus.tx", "loop"))
+    assert "corpus.txt?" in missing.hint
+    assert os.strerror(errno.ELOOP) in circle.message
+
+    def refuse(*_args, **_options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
+    forbidden = refusal_of(tmp_path / "corpus.txt")
+    assert os.strerror(errno.EACCES) in forbidden.message
+    assert {error.exit_status for error in (missing, circle, forbidden)} == {3}
 
 
 def test_fault_59_a_link_to_a_file_is_followed(tmp_path):

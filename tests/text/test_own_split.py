@@ -120,7 +120,16 @@ def test_a_part_without_text_is_refused_by_name():
         read(test="")
 
 
-def test_fault_61_a_part_is_a_file_or_a_fraction():
+@pytest.mark.parametrize("part", ["val_fraction", "test_fraction"])
+@pytest.mark.parametrize("value", [1, 1.0, 1.5, -0.1, float("nan"), float("inf")])
+def test_fault_61_a_fraction_is_0_or_more_and_below_1(part, value):
+    assert getattr(CorpusConfig(**{part: 0}), part) == 0
+    with pytest.raises(SettingError, match=part) as caught:
+        CorpusConfig(**{part: value})
+    assert caught.value.exit_status == 2
+
+
+def test_a_part_is_a_file_or_a_fraction():
     for settings in (
         {"val_file": "a", "val_fraction": 0.2},
         {"val_file": "a", "test_fraction": 0.2},

@@ -283,6 +283,7 @@ def test_batches_reach_a_cuda_gpu_from_pinned_memory_without_waiting(monkeypatch
 
 
 def test_fault_71_apples_gpu_is_taken_where_it_is_there_and_named(monkeypatch, wording):
+    """Simulated. It is never chosen by charrnn itself, which therefore has no check of its numbers to fall back on."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with wording.raises(EnvironmentFault):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trainers import CONFIG, make_corpus, make_trainer, run_to_end
 
+import charrnn
 from charrnn.checkpoint import load_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, SamplingConfig, SavingConfig, TrainingConfig
 from charrnn.errors import DivergedError, EnvironmentFault, UsageError
@@ -97,9 +98,26 @@ def test_the_learning_rate_warms_up_then_falls_to_its_end():
 @pytest.mark.parametrize(
     "name", ["tpu", "mps:0", "cuda:", "cuda:256", "cuda:-1", "CUDA", "", "cpu:0"]
 )
-def test_fault_70_a_device_that_is_none_is_refused(name, wording):
+def test_a_device_that_is_none_is_refused(name, wording):
     with wording.raises(UsageError):
         TrainingConfig(device=name)
+
+
+def test_fault_70_a_device_that_is_not_there_is_refused_and_without_a_name_another_is_taken(
+    monkeypatch,
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in ("cuda", "cuda:9"):
+        with pytest.raises(EnvironmentFault) as caught:
+            choose_device(name)
+        assert caught.value.exit_status == 6
+        assert torch.__version__ in caught.value.message
+        assert "cpu" in caught.value.hint
+    assert choose_device(None).type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(EnvironmentFault, match=r"cuda:9.* 2 "):
+        choose_device("cuda:9")
 
 
 def test_without_a_name_the_device_is_one_that_exists():
@@ -112,6 +130,24 @@ def test_without_a_name_the_device_is_one_that_exists():
 @pytest.fixture
 def corpus(tmp_path):
     return make_corpus(tmp_path)
+
+
+@pytest.mark.parametrize("characters", ["a", "ab"])
+@pytest.mark.parametrize("length", [2, 3, 8, 13, 14, 15, 70])
+def test_fault_42_a_text_of_any_length_trains_even_of_one_character(length, characters, tmp_path):
+    """Around the length of a row, 13; the batch is planned for the text. Of one character nothing is to be learned."""
+    path = tmp_path / "corpus.txt"
+    path.write_text((characters * length)[:length], encoding="utf-8")
+    settings = {"hidden_size": 3, "embedding_size": 2, "num_layers": 1, "sequence_length": 13}
+    run = charrnn.train(path, out=tmp_path, name="run", steps=3, eval_every=1, **settings)
+    events = list(run)
+    assert events[-1] == Stopped(3, finished=True)
+    losses = [event.train_nats for event in events if isinstance(event, Evaluated)]
+    assert len(losses) == 3
+    assert all(np.isfinite(loss) and (loss == 0 or len(characters) > 1) for loss in losses)
+    assert load_checkpoint(tmp_path / "run" / "last.safetensors").model.config.vocab_size == len(
+        characters
+    )
 
 
 def test_training_lowers_the_loss_on_both_parts(corpus, tmp_path):

@@ -5,7 +5,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from charrnn.cli.sweep.results import NATS
 from charrnn.runs import BEST, LAST
+from charrnn.schema import strict_json
 
 FILE = "sweep.json"
 
@@ -21,8 +23,8 @@ class Record:
         self.folder = folder
         self._lock = threading.Lock()
         try:
-            found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = strict_json((folder / FILE).read_bytes())
+        except (OSError, ValueError, RecursionError):
             found = {}
         self._runs: dict[str, Any] = found if isinstance(found, dict) else {}
 
@@ -32,7 +34,7 @@ class Record:
         if not isinstance(own, dict) or own.get("files") != self._files(name):
             return None
         figures = own.get(what)
-        return figures if isinstance(figures, dict) else None
+        return figures if _are_whole(figures, what) else None
 
     def put(self, name: str, **figures: dict[str, Any] | None) -> None:
         """Keep the figures of a run.
@@ -53,3 +55,17 @@ class Record:
         if not all(path.is_file() for path in paths):
             return []
         return [[path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+
+
+def _are_whole(figures: Any, what: str) -> bool:
+    """Whether figures are a "result" or a "test", with numbers where `charrnn.cli.sweep.results` reads them."""
+    if not isinstance(figures, dict):
+        return False
+    is_test = what == "test"
+    scored = figures if is_test else figures.get("validation", ())
+    numbers = [] if is_test else [figures.get("seconds")]
+    if scored is not None:
+        if not isinstance(scored, dict):
+            return False
+        numbers += [scored[name] for name in NATS if name in scored]
+    return all(type(number) in (int, float) for number in numbers)

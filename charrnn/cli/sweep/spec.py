@@ -174,7 +174,7 @@ class _Reader:
 
     def _settings(self, found: Any, where: str) -> dict[str, Any]:
         if not isinstance(found, dict):
-            raise self._error(f"{where} must be a table of settings, not {found!r}")
+            raise self._error(f"{where} must be a table of settings, not {found!r:.200}")
         values: dict[str, Any] = {}
         for key, value in found.items():
             usual = self._known(key, where).flags[0].lstrip("-")
@@ -192,9 +192,13 @@ class _Reader:
                 )
             if not isinstance(values, list) or not values:
                 example = f"{key} = [{values!r}]" if not isinstance(values, (list, dict)) else ""
-                raise self._error(f"[grid] {key} must be a list of values, not {values!r}", example)
+                raise self._error(
+                    f"[grid] {key} must be a list of values, not {values!r:.200}", example
+                )
+            if len(values) > MAX_RUNS:
+                raise self._error(f"a sweep has at most {MAX_RUNS:,} runs, not {len(values):,}")
             if any(value in values[:place] for place, value in enumerate(values)):
-                raise self._error(f"[grid] {key} has a value twice: {values!r}")
+                raise self._error(f"[grid] {key} has a value twice: {values!r:.200}")
         if math.prod(map(len, grid.values())) > MAX_RUNS:
             total = math.prod(map(len, grid.values()))
             raise self._error(f"a sweep has at most {MAX_RUNS:,} runs, not {total:,}")
@@ -206,7 +210,7 @@ class _Reader:
     def _further(self) -> Iterator[dict[str, Any]]:
         points = self.content.get("points", [])
         if not isinstance(points, list):
-            raise self._error(f"points must be tables, each below [[points]], not {points!r}")
+            raise self._error(f"points must be tables, each below [[points]], not {points!r:.200}")
         for number, point in enumerate(points, 1):
             yield self._settings(point, f"[[points]] {number}")
 
@@ -220,7 +224,9 @@ class _Reader:
         ):
             expected = 'corpus must be a text, or a list of them, such as "plays.txt"'
             raise self._error(
-                f"{expected}, not {found!r}" if found is not None else f"{expected}; it is missing"
+                f"{expected}, not {found!r:.200}"
+                if found is not None
+                else f"{expected}; it is missing"
             )
         if "-" in names:
             raise self._error("corpus cannot be -: standard input can be read only once")
@@ -233,7 +239,7 @@ class _Reader:
         )
         if not valid or len({*seeds}) < len(seeds) or ("seeds" in self.content and not seeds):
             expected = "seeds must be a list of different whole numbers, such as [1, 2, 3]"
-            raise self._error(f"{expected}, not {seeds!r}")
+            raise self._error(f"{expected}, not {seeds!r:.200}")
         for name in TABLES if seeds else ():
             tables = self.content.get(name, {})
             for table in tables if isinstance(tables, list) else [tables]:

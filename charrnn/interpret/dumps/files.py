@@ -18,10 +18,11 @@ from charrnn.errors import DataError
 from charrnn.interpret.dumps.arrays import SAFETENSORS_TYPES
 from charrnn.interpret.dumps.header import Array, Spec
 from charrnn.schema import strict_json
+from charrnn.text.sources import require_no_bomb
 
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
-    *(ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, OverflowError),
+    *(ValueError, KeyError, TypeError, EOFError, NotImplementedError, RuntimeError, OverflowError),
 )
 """The errors that NumPy, zipfile and safetensors raise when a file is not what it seems."""
 LONGEST_HEADER = 1 << 28
@@ -74,6 +75,7 @@ class _Npz:
     """The arrays of an open .npz file."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
+        require_no_bomb(archive, "it")
         self._archive = archive
 
     def header(self) -> str:

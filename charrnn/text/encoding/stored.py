@@ -113,16 +113,23 @@ def remove_older(folder: Path) -> None:
 
 
 def write_record(path: Path, record: Any) -> None:
-    """Write a record as JSON; see `charrnn.files.replacing`."""
-    write_atomically(path, json.dumps(record).encode())
+    """Write a record; see `charrnn.files.replacing`."""
+    write_atomically(path, with_checksum(record))
+
+
+def with_checksum(record: Any) -> bytes:
+    """A record as JSON, below a line with its checksum."""
+    content = json.dumps(record).encode()
+    return b"%08x\n%b" % (zlib.crc32(content), content)
 
 
 def read_record(path: Path) -> Any:
     """A record that was written; None if it is not there, or is damaged."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        checksum, _, content = path.read_bytes().partition(b"\n")
+    except OSError:
         return None
+    return json.loads(content) if checksum == b"%08x" % zlib.crc32(content) else None
 
 
 def require_room(folder: Path, need: int) -> int:

@@ -31,6 +31,7 @@ from charrnn.text.encoding.stored import (
     require_room,
     state_of,
     wait_until_settled,
+    with_checksum,
     write_record,
 )
 from charrnn.text.encoding.tasks import num_processes, tasks_of
@@ -324,7 +325,7 @@ class LargeText:
             for task, record, known in zip(tasks, records, readings, strict=True):
                 result = known.as_json() if known else _result(next(found), place)
                 if result and not known:
-                    record.write_text(json.dumps(result), encoding="utf-8")
+                    record.write_bytes(with_checksum(result))
                 joined.add(task, known or (Reading.from_json(result) if result else None))
                 move(task.size)
         return joined
@@ -454,8 +455,8 @@ def _has_size(path: Path, size: int) -> bool:
 def _checksums_in(journal: Path) -> dict[int, list[int]]:
     """The checksums of the shards that are done, by their numbers."""
     found = {}
-    with contextlib.suppress(OSError, ValueError):  # the last line may be cut off
+    with contextlib.suppress(OSError, ValueError, TypeError):  # the last line may be cut off
         for line in journal.read_text(encoding="utf-8").splitlines():
             number, checksums = json.loads(line)
-            found[number] = checksums
+            found[int(number)] = [*map(int, checksums)]
     return found
