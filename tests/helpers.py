@@ -48,7 +48,7 @@ class Result:
 CLEAN = {
     k: v
     for k, v in os.environ.items()
-    if not k.startswith(("COLUMNS", "NO_COLOR", "FORCE_", "COLORTERM"))
+    if not k.startswith(("COLUMNS", "NO_COLOR", "FORCE_", "COLORTERM", "PYTHONDONTWRITEBYTECODE"))
 } | {
     "OMP_NUM_THREADS": "1",  # tests' networks are too small to share among threads
     "COLORFGBG": "0;15",  # no terminal is asked for its background

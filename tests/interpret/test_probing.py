@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from counting import counting_model
 from helpers import characters, random_model
-from sklearn import metrics
 
 from charrnn.errors import DataError, UsageError
 from charrnn.interpret.concepts import get_concept
@@ -124,6 +123,8 @@ def test_the_parts_do_not_overlap_and_the_halves_lie_apart():
 
 
 def test_the_scores_are_those_of_scikit_learn():
+    from sklearn import metrics
+
     random = np.random.default_rng(5)
     labels = (random.random(500) < 0.3).astype(np.float32)
     values = (labels + random.normal(size=500)).round(1).astype(np.float32)
