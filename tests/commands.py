@@ -150,7 +150,7 @@ LINES: dict[str, list[Line]] = {
         ("sweep", SPEC, "--name", "s", "--csv", f"{MADE}.csv", "--out", ODD),
         ("sweep", SPEC, "--name", "s", "--json"),
     ],
-    "compress": [("compress", TEXT, "--model", RUN, "--out", MADE)],
+    "compress": [("compress", LABELS, "--model", RUN, "--out", MADE)],
     "decompress": [("decompress", PACKED, "--out", MADE)],
     "export": [
         ("export", RUN, f"{MADE}.safetensors"),

@@ -350,6 +350,7 @@ def _prepare_streams() -> None:
     Raises:
         EnvironmentFault: standard output is closed.
     """
+    _fill_closed_streams()
     if sys.stderr is None:
         sys.stderr = _nowhere()
     if sys.stdout is None:
@@ -364,6 +365,15 @@ def _prepare_streams() -> None:
             reconfigure(errors="backslashreplace")
         else:
             reconfigure(encoding="utf-8", errors=errors, newline="")
+
+
+def _fill_closed_streams() -> None:
+    """Let no file that is opened later be in the place of a closed stream, where other libraries would write into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
 
 
 def _prepare_surroundings() -> None:

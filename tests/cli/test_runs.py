@@ -314,7 +314,9 @@ def test_without_a_terminal_removal_must_be_confirmed_by_an_option(
         assert (place / "tiny" / "best.safetensors").exists()
 
 
-@pytest.mark.parametrize(("answer", "stays"), [(b"y\n", False), (b"n\n", True), (b"\n", True)])
+@pytest.mark.parametrize(
+    ("answer", "stays"), [(b"y\n", False), (b"n\n", True), (b"\n", True), (b"\xff\n", True)]
+)
 def test_on_a_terminal_the_user_is_asked(place, answer, stays):
     ours, theirs = pty.openpty()
     with subprocess.Popen(

@@ -81,6 +81,20 @@ def test_a_closed_stdout_is_refused_and_a_closed_stderr_is_not(workplace):
     assert (done.returncode, len(done.stdout)) == (0, 9)
 
 
+def test_no_file_takes_the_place_of_a_closed_stream():
+    code = """
+import os
+from charrnn.cli import terminal
+os.close(0), os.close(2)
+terminal._prepare_streams()
+print(os.open(os.devnull, os.O_RDONLY) > 2, os.fstat(2).st_rdev == os.stat(os.devnull).st_rdev)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=CLEAN, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "True True\n"
+
+
 class Recorder(io.StringIO):
     """Standard output that notes how much had come at each flush."""
 

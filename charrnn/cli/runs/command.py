@@ -195,7 +195,7 @@ def _confirmed(folders: list[Path]) -> bool:
     total = size(sum(map(size_on_disk, folders)))
     names = listed([folder.name for folder in folders])
     print(f"Remove {escape(names)} ({total})? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes")
 
 
 def _remove_folder(folder: Path) -> None:
