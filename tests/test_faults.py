@@ -548,6 +548,12 @@ def test_fault_51_a_text_of_very_many_characters_is_read(tmp_path):
     corpus = read_corpus([file_source(path)], CorpusConfig(), cache=tmp_path)
     assert len(corpus.vocabulary) > 100_000
     assert corpus.vocabulary.decode(corpus.ids[:9]) == path.read_text(encoding="utf-8")[:9]
+    config = dataclasses.replace(CONFIG, steps=1, batch_size=2, sequence_length=8, eval_every=9)
+    corpus = dataclasses.replace(corpus, config=CorpusConfig(val_fraction=0))
+    shape = {"hidden_size": 4, "embedding_size": 2, "num_layers": 1}
+    run_to_end(make_trainer(corpus, tmp_path / "run", config, shape=shape))
+    model = load_checkpoint(tmp_path / "run" / "last.safetensors").model
+    assert len("".join(sample(model, "", SamplingConfig(length=3, seed=1)))) == 3
 
 
 # --- sampling ---------------------------------------------------------------------------------------------------------

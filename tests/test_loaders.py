@@ -531,6 +531,27 @@ def test_a_table_of_any_depth_is_read_or_refused(name, depth):
             [*values(source, config, Notes())]
 
 
+def test_a_column_with_an_odd_name_is_named_in_one_line():
+    """Found by coverage-guided fuzzing."""
+    with pytest.raises(DataError) as caught:
+        [*values(table('"1, \x15a\n1,', "a.csv"), CorpusConfig(field="a"), Notes())]
+    assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize("old", [b"'shape'", b"False", b"(3, 2)"])
+@pytest.mark.parametrize("new", [b"(", b"'", b"\x11\x11", b"\\", b"[" * 500, b"-", b"0" * 5000])
+def test_an_array_whose_header_is_no_python_is_refused(old, new, tmp_path):
+    """Found by coverage-guided fuzzing: NumPy reads such a header as that of an old Python, with its tokenizer."""
+    made = io.BytesIO()
+    np.save(made, np.ones((3, 2), np.float32))
+    content = made.getvalue()
+    header = content[10 : 10 + content[8]].replace(old, new)
+    path = tmp_path / "a.npy"
+    path.write_bytes(content[:8] + struct.pack("<H", len(header)) + header + content[-24:])
+    with pytest.raises(DataError):
+        read_vectors(path)
+
+
 # --- the cache --------------------------------------------------------------------------------------------------------
 
 
