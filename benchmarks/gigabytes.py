@@ -288,6 +288,14 @@ def memory(number: int) -> tuple[int, int]:
     return found["RssAnon"], found["VmRSS"]
 
 
+def processor_time(number: int) -> float:
+    """The processor seconds of a process so far."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def disk(folder: Path) -> int:
     """The bytes that the files of a folder take of the disk."""
     total = 0
@@ -342,11 +350,15 @@ class Watched:
         return time.perf_counter() - self._began
 
     def _watch(self) -> None:
-        found = self.found
+        found, used = self.found, dict[int, float]()
         for number in itertools.count():
             if self._process.poll() is not None:
                 return
-            held = [*map(memory, tree(self._process.pid))]
+            processes = tree(self._process.pid)
+            for process in processes:
+                used[process] = max(used.get(process, 0.0), processor_time(process))
+            found.used = sum(used.values())
+            held = [*map(memory, processes)]
             found.anonymous = max(found.anonymous, sum(anonymous for anonymous, _ in held))
             found.resident = max(found.resident, sum(resident for _, resident in held))
             if not number % 10:
@@ -366,12 +378,6 @@ class Watched:
             thread.join()
 
 
-def processor_time() -> float:
-    """The processor seconds of all processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def start(
     text: Path,
     place: Path,
@@ -382,7 +388,6 @@ def start(
     """Start a run, and end it after STEPS steps, or after so many seconds."""
     line = [sys.executable, "-m", "charrnn", "train", str(text), "--json", *TRAIN, *options]
     line += ["--out", str(place / "runs"), "--cache", str(place / "cache")]
-    before = processor_time()
     with subprocess.Popen(
         line,
         stdout=subprocess.PIPE,
@@ -407,7 +412,6 @@ def start(
         watched.ended()
     if steps < STEPS and not kill:
         sys.exit(f"charrnn train ended after {steps} steps:\n{''.join(watched.reports[-9:])}")
-    watched.found.used = processor_time() - before
     return watched.found
 
 
