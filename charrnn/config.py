@@ -17,6 +17,7 @@ from typing import Any, Literal, Self, get_args
 from charrnn.errors import SettingError
 from charrnn.network.alignments import ALIGNMENTS
 from charrnn.network.cells import ACTIVATIONS, CELLS, OTHER_NAMES, cell_of
+from charrnn.network.subsampling import MAX_FACTOR, MAX_PERIOD, WORDS, symbols_of
 from charrnn.settings import Config, check_value, setting, settings_of
 from charrnn.wording import counted
 
@@ -91,6 +92,8 @@ DEFAULT_MINUTES = 5.0
 """Training time of a run without a limit."""
 LAYERS = {"lstm": 2}
 """Layers of a network whose size is planned, by cell (default 1)."""
+SUBSAMPLED_LAYERS = 2
+"""Layers of a subsampled network at least, and where their number is left open."""
 BATCH_SIZES = (64, 32)
 """Planned batch sizes: the usual one, and that of a short run."""
 WARM_UP_PART = 0.1
@@ -107,6 +110,7 @@ RTRL = {
     "num_layers": 1,
     "batch_size": 1,
     "layer_norm": False,
+    "subsample": None,
     "learn_start": False,
     "dropout": 0.0,
     "weight_drop": 0.0,
@@ -282,6 +286,12 @@ ONLY_TEXT = {
     "mdlstm": "their lines are no rows of one picture",
 }
 """Cells that do not go with pairs, and why."""
+NOT_SUBSAMPLED = {
+    "jordan": "its last output comes back at every character",
+    "narx": "its last outputs come back at every character",
+    "mdlstm": "its layers need every character of the row above",
+}
+"""Cells whose layers cannot be held, and why."""
 
 
 def _is_count(text: str, low: int, high: int) -> bool:
@@ -313,7 +323,7 @@ class ModelConfig(Config):
         high=64,
         flags=("--layers",),
         planned=True,
-        default_text=f"{LAYERS['lstm']} for an LSTM of planned size, otherwise 1",
+        default_text=f"{LAYERS['lstm']} for an LSTM of planned size and with {{subsample}}, otherwise 1",
         panel=NETWORK,
     )
     embedding_size: int = setting(
@@ -353,6 +363,13 @@ class ModelConfig(Config):
         metavar="N|auto",
         default_text="auto, the most common length of the text's lines, for {cell:mdlstm}",
         needs=("cell", "mdlstm"),
+        panel=NETWORK,
+    )
+    subsample: str | None = setting(
+        None,
+        "Let each layer above the lowest read only every Nth output of the layer below, or only at the ends of words, "
+        "and be held in between. In the encoder of pairs the sequence becomes shorter.",
+        metavar="N|words",
         panel=NETWORK,
     )
     learn_start: bool = setting(
@@ -403,9 +420,17 @@ class ModelConfig(Config):
     longest_target: int | None = setting(
         None, "The characters of the longest target.", high=LARGE_COUNT, option=False
     )
+    word_symbols: str | None = setting(
+        None,
+        "With {subsample:words}: the symbols that are parts of words, as ranges such as 1-26,30.",
+        needs=("subsample", "words"),
+        option=False,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.subsample is not None:
+            self._check_subsample(self.subsample)
         if self.align and self.cell in ONLY_TEXT:
             raise SettingError.naming(
                 f"{{cell:{self.cell}}} does not apply to pairs: {ONLY_TEXT[self.cell]}",
@@ -424,6 +449,53 @@ class ModelConfig(Config):
                 f"{{row_length}} must be {AUTO}, or a whole number from {MIN_ROW} to {MAX_ROW:,}, not {{found!r}}",
                 found=str(length)[:60],
             )
+
+    def _check_subsample(self, subsample: str) -> None:
+        if subsample != WORDS and not _is_count(subsample, 2, MAX_FACTOR):
+            raise SettingError.naming(
+                f"{{subsample}} must be {WORDS}, or a whole number from 2 to {MAX_FACTOR}, not {{found!r}}",
+                found=subsample[:60],
+            )
+        if self.cell in NOT_SUBSAMPLED:
+            raise SettingError.naming(
+                f"{{subsample}} does not apply with {{cell:{self.cell}}}: {NOT_SUBSAMPLED[self.cell]}",
+                "choose another cell",
+            )
+        if self.num_layers < SUBSAMPLED_LAYERS:
+            raise SettingError.naming(
+                "{subsample} needs {num_layers:2} or more: the lowest layer reads every character",
+                "leave {num_layers} out",
+            )
+        if subsample != WORDS and int(subsample) ** (self.num_layers - 1) > MAX_PERIOD:
+            raise SettingError.naming(
+                f"{{subsample:{subsample}}} with {{num_layers:{self.num_layers}}} would let the top layer read less "
+                f"often than every {MAX_PERIOD:,} characters",
+                "take fewer layers, or a smaller factor",
+            )
+        if self.align and not ALIGNMENTS[self.align].shortens:
+            raise SettingError.naming(
+                f"{{subsample}} does not apply with {{align:{self.align}}}, where each symbol of a source counts",
+                "leave it out",
+            )
+        if self.source_labels:
+            raise SettingError.naming(
+                "{subsample} does not apply to sources that are labels, which nothing reads",
+                "leave it out",
+            )
+        if subsample == WORDS and (self.source_vectors or self.stretch):
+            what = "sources that are vectors" if self.source_vectors else f"{{align:{self.align}}}"
+            raise SettingError.naming(
+                f"{{subsample:{WORDS}}} does not apply to {what}", "take a whole number"
+            )
+        try:
+            symbols_of(
+                self.word_symbols or "", (self.source_size or 0) if self.align else self.vocab_size
+            )
+        except ValueError as error:
+            raise SettingError.naming(
+                "{word_symbols} must be rising ranges of symbols, such as 1-26,30, not {found!r}",
+                found=str(self.word_symbols)[:60],
+            ) from error
 
     def _check_delays(self, delays: str) -> None:
         parts = delays.split(",")
@@ -782,7 +854,10 @@ class TrainingRequest(Config):
 
     def network(self, vocab_size: int) -> ModelConfig:
         """The network as far as it was given, and defaults for the rest."""
-        return ModelConfig(vocab_size=vocab_size, **self._of(ModelConfig))
+        given = self._of(ModelConfig)
+        if given.get("subsample"):
+            given = {"num_layers": SUBSAMPLED_LAYERS} | given
+        return ModelConfig(vocab_size=vocab_size, **given)
 
     def training(self, **definite: Any) -> TrainingConfig:
         """The training settings as far as they were given; `definite` and then defaults for the rest."""

@@ -25,7 +25,8 @@ from charrnn.network.cells.base import Ops, State, Weights
 from charrnn.network.heads import LINEAR, Head, head_weights
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
-from charrnn.network.stack import advance, make_layer, upwards
+from charrnn.network.stack import advance, make_layer, top_output, upwards
+from charrnn.network.subsampling import WORDS, periods, word_table
 from charrnn.numerics import Float, Float64, log_softmax
 from charrnn.text.vocabulary import Vocabulary
 
@@ -80,8 +81,8 @@ class CharRNN:
         require_shapes(weights, weight_shapes(config, self.head_kind))
         self.weights = dict(weights)
         self._layers = [
-            make_layer(self.cell, weights, k, lambda w: np.ascontiguousarray(w.T))
-            for k in range(config.num_layers)
+            make_layer(self.cell, weights, k, lambda w: np.ascontiguousarray(w.T), period)
+            for k, period in enumerate(periods(config))
         ]
         self._head_weights = {n: np.asfortranarray(w) for n, w in head_weights(weights).items()}
         self._project = self._input_projection()
@@ -101,6 +102,14 @@ class CharRNN:
             return lambda ids: embedding[ids] @ weight + bias
         table: Float = embedding @ weight + bias  # (V, B·H)
         return table.__getitem__
+
+    @cached_property
+    def _word_table(self) -> Float | None:
+        """For each symbol, (V,), whether it is part of a word, where layers tick at the ends of words."""
+        if self.config.subsample != WORDS:
+            return None
+        table: Float = word_table(self.config)
+        return table
 
     @cached_property
     def fingerprint(self) -> str:
@@ -131,6 +140,10 @@ class CharRNN:
         """
         return self._project(ids)
 
+    def in_word(self, ids: Any) -> Float | None:
+        """Whether symbols are parts of words, as numbers, where layers tick at the ends of words; else None."""
+        return None if self._word_table is None else self._word_table[ids]
+
     def advance(self, ids: Any, state: States) -> tuple[States, Gates]:
         """Read one symbol a stream, without computing what comes next.
 
@@ -139,12 +152,13 @@ class CharRNN:
             state: the state before it; it is not changed.
 
         Returns:
-            The state after it, and each layer's gates.
+            The state after it, and each layer's gates; where a layer is held, these are NaN.
         """
         output = None
         if self.cell.feeds_back == "output":
             output = self.ops.softmax(self.logits(state))
-        return advance(self.cell, self._layers, self.inputs(ids), state, self.ops, output=output)
+        x, in_word = self.inputs(ids), self.in_word(ids)
+        return advance(self.cell, self._layers, x, state, self.ops, output=output, in_word=in_word)
 
     def head(self, outputs: Float) -> Float:
         """The logits after outputs of the top layer: unnormalized log-probabilities of the next symbol.
@@ -160,8 +174,8 @@ class CharRNN:
         return logits
 
     def outputs(self, state: States) -> Any:
-        """What `head` needs of a state: the outputs of the top layer."""
-        return state[-1][0]
+        """What `head` needs of a state: the outputs of the top layer, or the sum of all where layers are held."""
+        return top_output(self._layers, state)
 
     def stacked(self, outputs: Sequence[Any]) -> Any:
         """The outputs after several states, one after another, as one argument of `head`."""
@@ -205,7 +219,7 @@ class CharRNN:
         outputs = np.empty((*np.shape(ids), self.config.hidden_size), np.float32)
         for t, symbols in enumerate(ids):
             state, _ = self.advance(symbols, state)
-            outputs[t] = state[-1][0]
+            outputs[t] = self.outputs(state)
         return outputs, state
 
     # --- the same network, changed ------------------------------------------------------------------------------------

@@ -236,6 +236,8 @@ def require_able(model: CharRNN) -> None:
         raise UsageError("a model of pairs cannot learn while it reads")
     if model.head_kind is not LINEAR:
         raise UsageError("a network with a custom head cannot learn while it reads")
+    if model.config.subsample:
+        raise UsageError("a subsampled network cannot learn while it reads")
     if model.cell.backward is None or model.cell.window:
         able = ", ".join(n for n, cell in CELLS.items() if cell.backward and not cell.window)
         raise UsageError(

@@ -114,6 +114,8 @@ def exact(model: CharRNN) -> ExactModel:
     model.require_unedited("an exact model")
     if model.head_kind is not LINEAR:
         raise UsageError("a network with a custom head has no exact form")
+    if model.config.subsample:
+        raise UsageError("a subsampled network has no exact form")
     if not model.cell.is_exact:
         able = ", ".join(name for name, cell in CELLS.items() if cell.is_exact)
         raise UsageError(

@@ -64,7 +64,7 @@ def _config(checkpoint: Checkpoint) -> dict[str, Any]:
         "activation": config.activation,
         **{
             name: value
-            for name in ("depth", "delays", "row_length")
+            for name in ("depth", "delays", "row_length", "subsample", "word_symbols")
             if (value := getattr(config, name))
         },
         "num_layers": config.num_layers,
@@ -182,6 +182,8 @@ def _example(model: Any) -> str:
     cell = model.cell
     if cell.torch_class is None:
         return f"torch has no such cell ({cell.name}); charrnn computes it in NumPy."
+    if model.config.subsample:
+        return "torch's layers read every character; charrnn computes this subsampled network in NumPy."
     kind = f"torch.nn.{cell.torch_class}"
     more = ', nonlinearity="relu"' if model.config.activation == "relu" else ""
     reading = (

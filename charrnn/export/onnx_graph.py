@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from charrnn.errors import UsageError
 from charrnn.files import write_atomically
 from charrnn.model import CharRNN
 from charrnn.network.cells.base import EPSILON, Blocks
@@ -38,10 +39,12 @@ def write_onnx(model: CharRNN, path: Path, *, half: bool = False) -> None:
         half: whether weights and states are float16; otherwise float32.
 
     Raises:
-        UsageError: its units are edited.
+        UsageError: its units are edited, or its upper layers are held between ticks.
         EnvironmentFault: the file cannot be written.
     """
     model.require_unedited("an ONNX file")
+    if model.config.subsample:
+        raise UsageError("a subsampled network cannot be written as an ONNX file")
     write_atomically(path, _onnx(model, half=half).SerializeToString())
 
 

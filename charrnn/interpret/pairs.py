@@ -108,16 +108,19 @@ def record_source(
     shape = (len(ids), model.config.num_layers, model.config.hidden_size)
     cell, about = model.cell, recorded_encoder(model)
     arrays = {
-        name: np.empty(shape, np.float32)
+        name: np.zeros(shape, np.float32)
         for name in (*about.states, *about.gates)
         if keep is None or name in keep
     }
+    bounds = [[-1, *own.tolist(), len(ids)] for own in model.places(ids)]  # around each output
 
     def watch(layer: int, direction: str, t: int, values: tuple[Float, ...]) -> None:
-        place = t if direction == FORWARD else len(ids) - 1 - t
+        own = bounds[layer]  # what it has is held until the layer reads again
+        forward, backward = (own[t + 1], own[t + 2]), (own[-t - 3] + 1, own[-t - 2] + 1)
+        places = slice(*(forward if direction == FORWARD else backward))
         for letter, value in zip((*cell.states, *cell.gates), values, strict=True):
             if (array := arrays.get(letter + MARKS[direction])) is not None:
-                array[place, layer] = value[0]
+                array[places, layer] = value[0]
 
     encoded = model.encode([ids], watch)
     symbols = model.source_symbols
@@ -161,7 +164,7 @@ def record_target(
         decoder.head(recording.arrays[output][:, -1])
         assert decoder.attended is not None
         # what is seen after the end was read, which is before the first symbol, is used to write that one
-        attention = np.roll(decoder.attended[:, 0], 1, axis=0)
+        attention = np.roll(encoded.over_source(decoder.attended[:, 0]), 1, axis=0)
     arrays = {n: a for n, a in recording.arrays.items() if keep is None or n in keep}
     start = int(recording.ids[0])  # what follows the state in the last column
     return replace(recording, arrays=arrays, attention=attention, following=start)

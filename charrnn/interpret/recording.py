@@ -255,6 +255,10 @@ class Reader:
         self._names = (*model.cell.states, *model.cell.gates)
         self._kept = [name for name in self._names if keep is None or name in keep]
         self._state = model.initial_state()
+        self._held: tuple[Any, ...] | None = None
+        """Each layer's gates as they were computed last; None where all are computed at each symbol."""
+        if model.config.subsample is not None:
+            self._held = self._no_gates()
         self._last: tuple[Float64, Float64 | None] | None = None
         """The log-probabilities (V,) of the next symbol, and the shares of counts in them; None before the first one."""
         self._has_counts = getattr(model, "counts", None) is not None
@@ -333,7 +337,10 @@ class Reader:
         for t, symbol in enumerate(ids.tolist()):
             if symbol == self._end:
                 state = self._model.initial_state()
+                self._held = self._held and self._no_gates()
             state, gates = advance(symbol, state)
+            if self._held is not None:
+                gates = self._held = tuple(map(_latest, gates, self._held))
             for layer, (own, opened) in enumerate(zip(state, gates, strict=False)):
                 values = (*own[:num_states], *opened)
                 for k, array in wanted:
@@ -341,6 +348,17 @@ class Reader:
             outputs.append(self._model.outputs(state))
         self._state = state
         return self._model.predict(self._model.stacked(outputs))
+
+    def _no_gates(self) -> tuple[Any, ...]:
+        """Each layer's gates before any was computed: zeros."""
+        config = self._model.config
+        none = (np.zeros(config.hidden_size, np.float32),) * len(self._model.cell.gates)
+        return (none,) * config.num_layers
+
+
+def _latest(gates: Sequence[Float], before: Sequence[Float]) -> Sequence[Float]:
+    """A layer's gates, or where it was held those from before."""
+    return before if gates and np.isnan(gates[0]).all() else gates
 
 
 def recorded_model(model: "CharRNN") -> RecordedModel:

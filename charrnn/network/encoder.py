@@ -10,12 +10,18 @@
 The backward direction reads each row reversed by its own length, and its outputs are laid back. So padding stands
 behind the end for both, where nothing that counts has read it.
 
+A subsampled encoder (`charrnn.network.subsampling`) gets shorter from layer to layer: a layer above the lowest reads
+every second, third ... output of the layer below, and the last one; or those at the ends of words, and the last one.
+
+    layer 0   a b c d e       factor 2: layer 1 reads what layer 0 has at   b   d e
+
 A Jordan cell has no symbols here to feed back: its output is its h, so that in an encoder it is an Elman cell.
 
 Legend for shapes: T places of the source, N rows, H units of a direction, K = H or 2H, S symbols of sources.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +30,7 @@ from charrnn.config import ModelConfig
 from charrnn.network.alignments import ALIGNMENTS
 from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Array
+from charrnn.network.subsampling import WORDS, word_table
 
 PREFIX = "encoder."
 """Prefix of the names of an encoder's weights in a network."""
@@ -87,6 +94,71 @@ def reversal(lengths: npt.NDArray[np.int64], num_places: int) -> npt.NDArray[np.
     return np.where(places < lengths, lengths - 1 - places, places)
 
 
+class Shorter(NamedTuple):
+    """What a layer of a subsampled encoder reads, above the lowest."""
+
+    kept: Array
+    """(T', N): the places of the outputs of the layer below."""
+    lengths: Array
+    """(N,): how many there are for each source."""
+    reversal: Array
+    """(T', N): see `reversal`."""
+
+
+def shortened(
+    config: ModelConfig, source: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
+) -> tuple[Shorter, ...]:
+    """What each layer above the lowest reads; empty if the encoder is not subsampled.
+
+    Args:
+        config: the network.
+        source: the symbols of the sources, (T, N), or vectors.
+        lengths: (N,), 1 or more each.
+    """
+    if config.subsample is None:
+        return ()
+    made = []
+    for layer in range(1, config.num_layers):
+        if config.subsample != WORDS:
+            kept, lengths = _every(int(config.subsample), lengths)
+        elif layer == 1:
+            kept, lengths = _word_ends(word_table(config)[source] > 0, lengths)
+        else:  # all that the layer below has
+            kept, lengths = _every(1, lengths)
+        made.append(Shorter(kept, lengths, reversal(lengths, len(kept))))
+    return tuple(made)
+
+
+_Kept = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Places (T', N), and how many there are in each row, (N,)."""
+
+
+def _every(factor: int, lengths: npt.NDArray[np.int64]) -> _Kept:
+    """Every place of a number, and the last: length 5, factor 2 -> 1 3 4."""
+    fewer = -(-lengths // factor)
+    places = np.arange(1, int(fewer.max()) + 1)[:, None] * factor - 1
+    return np.minimum(places, lengths - 1), fewer
+
+
+def _word_ends(in_word: npt.NDArray[np.bool_], lengths: npt.NDArray[np.int64]) -> _Kept:
+    """The places at which it is seen that a word has ended, and the last."""
+    T, places = len(in_word), np.arange(len(in_word))[:, None]
+    ends = np.zeros_like(in_word)
+    ends[1:] = in_word[:-1] & ~in_word[1:]
+    ends = (ends & (places < lengths)) | (places == lengths - 1)
+    fewer = ends.sum(0)
+    kept = np.sort(np.where(ends, places, T), axis=0)[: int(fewer.max())]
+    return np.minimum(kept, lengths - 1), fewer
+
+
+def source_places(shorter: Sequence[Shorter]) -> list[npt.NDArray[np.int64]]:
+    """For each layer above the lowest the places of the source at which it has its outputs, (T', N); see `shortened`."""
+    made: list[npt.NDArray[np.int64]] = []
+    for layer in shorter:
+        made.append(laid(made[-1], layer.kept) if made else layer.kept)
+    return made
+
+
 def laid(x: Array, index: Array) -> Array:
     """What stands at the places (T, N) of each row, in the order of an index (T, N); a reversal is its own inverse."""
     return x[index, _columns(index)]
@@ -104,8 +176,9 @@ def read_both_ways(
     index: Array,
     run: Run,
     join: Callable[[list[Array]], Array],
+    shorter: Sequence[Shorter] = (),
 ) -> Array:
-    """The outputs of the top layer at each place of the source, (T, N, K).
+    """The outputs of the top layer at each place of the source that it reads, (T, N, K).
 
     Args:
         config: the network.
@@ -113,9 +186,13 @@ def read_both_ways(
         index: the reversal of its rows, (T, N).
         run: reads with one direction of one layer.
         join: puts outputs side by side: NumPy's or torch's concatenation over the last axis.
+        shorter: what the layers above the lowest read, see `shortened`; empty: all.
     """
     x = ids
     for layer in range(config.num_layers):
+        if layer and shorter:
+            kept, _, index = shorter[layer - 1]
+            x = laid(x, kept)
         outputs = [run(layer, FORWARD, x)]
         if config.bidirectional:
             outputs.append(laid(run(layer, BACKWARD, laid(x, index)), index))

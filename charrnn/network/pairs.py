@@ -26,9 +26,9 @@ from charrnn.network.heads import LINEAR, Head, linear_logits
 OF_PAIRS = (
     *("align", "attention", "bidirectional", "source_size", "source_labels"),
     "source_vectors",
-    *("stretch", "longest_target"),
+    *("stretch", "longest_target", "subsample", "word_symbols"),
 )
-"""The fields of ModelConfig that are None in a language model."""
+"""The fields of ModelConfig that are None in the language model that a decoder is."""
 BRIDGE = "bridge."
 """Prefix of the weights that make a decoder's start."""
 

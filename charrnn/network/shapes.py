@@ -111,10 +111,11 @@ def describe(config: ModelConfig) -> str:
     own = own or (f"rows of {config.row_length}" if config.row_length else "")
     cell = config.cell + (f" ({own})" if own else "")
     layers = f"{config.num_layers} layer" + ("s" if config.num_layers > 1 else "")
+    held = f", subsampled ({config.subsample})" if config.subsample else ""
     norm = ", layer norm" if config.layer_norm else ""
     start = ", learned initial state" if config.learn_start else ""
     pairs = f", {in_words(config)}" if config.align else ""
     return (
-        f"{cell}, {layers} of {config.hidden_size} units{norm}, embedding {config.embedding_size}{start}{pairs}: "
+        f"{cell}, {layers} of {config.hidden_size} units{held}{norm}, embedding {config.embedding_size}{start}{pairs}: "
         f"{count_parameters(config):,} parameters"
     )

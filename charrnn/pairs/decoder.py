@@ -29,11 +29,26 @@ class Encoded:
     """(N, T, K) a vector for each place; None if the source is a label."""
     lengths: Any
     """(N,) the places of each; padding stands behind them."""
+    places: Any = None
+    """(N, T) the place of the source at which each output stands, where an encoder gives fewer of them; else None."""
+    read: Any = None
+    """(N,) the places of each source, where `places` is given."""
 
     def rows(self, index: Any) -> "Encoded":
         """Some of the sources, or each several times."""
         outputs = None if self.outputs is None else self.outputs[index]
-        return Encoded(self.final[index], outputs, self.lengths[index])
+        own = (self.final[index], outputs, self.lengths[index])
+        if self.places is None:
+            return Encoded(*own)
+        return Encoded(*own, self.places[index], self.read[index])
+
+    def over_source(self, weights: Float) -> Float:
+        """Weights of the outputs of a single source, (..., T), at its places, (..., S); 0 where it has no output."""
+        if self.places is None:
+            return weights
+        made = np.zeros((*weights.shape[:-1], int(self.read[0])), weights.dtype)
+        made[..., self.places[0]] = weights
+        return made
 
 
 class Decoder(CharRNN):

@@ -25,6 +25,8 @@ from charrnn.network.encoder import (
     final_vectors,
     read_both_ways,
     reversal,
+    shortened,
+    source_places,
 )
 from charrnn.network.heads import head_weights
 from charrnn.network.numpy_ops import NumpyOps
@@ -202,11 +204,20 @@ class PairNetwork:
             return Encoded(self.weights[f"{PREFIX}embedding.weight"][ids[0]], None, lengths)
         if not self.alignment.has_encoder:
             return Encoded(self.decoder.read(ids, lengths), None, lengths)
-        index = reversal(lengths, len(ids))
+        index, shorter = reversal(lengths, len(ids)), shortened(self.config, ids, lengths)
         run = partial(self._read, watch)
-        outputs = read_both_ways(self.config, ids, index, run, _join)
+        outputs = read_both_ways(self.config, ids, index, run, _join, shorter)
+        places, read = (None, None) if not shorter else (source_places(shorter)[-1].T, lengths)
+        if shorter:
+            _, lengths, index = shorter[-1]
         final = final_vectors(self.config, outputs, index, _join)
-        return Encoded(final, np.ascontiguousarray(outputs.swapaxes(0, 1)), lengths)
+        own = final, np.ascontiguousarray(outputs.swapaxes(0, 1)), lengths
+        return Encoded(*own, places, read)
+
+    def places(self, ids: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """For each layer of the encoder the places of a source, (T,) ids or vectors, at which it has its outputs."""
+        above = source_places(shortened(self.config, ids[:, None], np.array([len(ids)])))
+        return [np.arange(len(ids)), *(places[:, 0] for places in above)]
 
     def _read(
         self, watch: Watch | None, layer: int, direction: str, read: npt.NDArray[Any]

@@ -43,7 +43,8 @@ class Path:
     """The symbols that stand at the places of a source."""
 
     source: str
-    """The characters that the model knows, each as often as the network reads it, (S,)."""
+    """The characters that the model knows, each as often as the network reads it; of a subsampled encoder those at which
+    it has outputs, (S,)."""
     symbols: tuple[str, ...]
     """The most probable symbol at each place, BLANK for none, (S,)."""
     probabilities: Float
@@ -68,7 +69,8 @@ def attention_of(model: PairNetwork, source: str, target: str | None = None) -> 
     assert isinstance(symbols, Vocabulary)
     if target is not None:
         require_writable(symbols, target)
-    decoder = model.decoder.given(model.encode([ids]))
+    encoded = model.encode([ids])
+    decoder = model.decoder.given(encoded)
     end = int(symbols.encode(END)[0])
     given = None if target is None else [*symbols.encode(target).tolist(), end]
     read, state = np.array([end]), decoder.initial_state(1)
@@ -83,7 +85,8 @@ def attention_of(model: PairNetwork, source: str, target: str | None = None) -> 
         if written[-1] == end:
             break
     rows = tuple(symbols.decode([symbol]) for symbol in written)
-    return MatrixOfPair(known, rows, np.stack(weights), "".join(rows).removesuffix(END))
+    values = encoded.over_source(np.stack(weights))
+    return MatrixOfPair(known, rows, values, "".join(rows).removesuffix(END))
 
 
 def require_writable(symbols: Vocabulary, target: str) -> None:
@@ -123,7 +126,9 @@ def path_of(model: PairNetwork, source: str) -> Path:
     )
     ((best, _),) = model.alignment.targets(log_p, 1, 1)
     target = symbols.decode(best)
-    return Path(as_read(model, known), shown, np.exp(log_p.max(-1)), target)
+    read = as_read(model, known)
+    seen = "".join(read[place] for place in model.places(ids)[-1].tolist())
+    return Path(seen, shown, np.exp(log_p.max(-1)), target)
 
 
 def matrix_of(model: PairNetwork, source: str, target: str | None = None) -> MatrixOfPair:

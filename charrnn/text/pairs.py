@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -216,7 +216,12 @@ class PairCorpus:
     @property
     def stretch(self) -> int:
         """How often each character of a source must be read so that every target fits."""
-        return max(map(self.alignment.stretch, self.source_texts, self.target_texts))
+        return self.stretch_for(1)
+
+    def stretch_for(self, shortened: int) -> int:
+        """The same for an encoder that gives an output for so many places of the source."""
+        needed = partial(self.alignment.stretch, shortened=shortened)
+        return max(map(needed, self.source_texts, self.target_texts))
 
     # --- the symbols ---------------------------------------------------------------------------------------------------
 

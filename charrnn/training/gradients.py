@@ -26,7 +26,8 @@ from torch.nn.functional import cross_entropy
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
 from charrnn.network.heads import head_weights
-from charrnn.network.stack import advance, entering, make_layer, upwards
+from charrnn.network.stack import advance, entering, make_layer, top_output, upwards
+from charrnn.network.subsampling import periods
 from charrnn.numerics import Ids
 from charrnn.training.ops import TorchOps
 
@@ -147,7 +148,8 @@ def _norms(
     hidden: list[Tensor] = []
     for k in reversed(range(distance + 1)):
         # without recurrence nothing but the inputs would make a state a function of anything
-        state = reader.step_on(reader.embedded(ids[ends - k]).requires_grad_(), state)
+        read = ids[ends - k]
+        state = reader.step_on(reader.embedded(read).requires_grad_(), read, state)
         hidden += [layer[0] for layer in state]
     targets = torch.from_numpy(ids[ends + 1].astype(np.int64))
     # windows are independent: the gradient of the sum holds the gradient of each
@@ -185,7 +187,8 @@ class TorchModel:
         weights = {name: _tensor(array) for name, array in model.weights.items()}
         self.model = model
         self.layers = [
-            make_layer(model.cell, weights, k, Tensor.t) for k in range(model.config.num_layers)
+            make_layer(model.cell, weights, k, Tensor.t, period)
+            for k, period in enumerate(periods(model.config))
         ]
         self.embedding = weights["embedding.weight"]
         self._head = head_weights(weights)
@@ -196,24 +199,26 @@ class TorchModel:
 
     def logits(self, state: States) -> Tensor:
         """The logits of the next symbol after a state, (N, V)."""
-        outputs = upwards(self.layers[-1], state[-1][0], TorchOps)
+        outputs = upwards(self.layers[-1], top_output(self.layers, state), TorchOps)
         logits: Tensor = self.model.head_kind.logits(outputs, self._head, TorchOps)
         return logits
 
     def step(self, symbols: Ids, state: States) -> States:
         """The state after reading one symbol in each window, (N,)."""
-        return self.step_on(self.embedded(symbols), state)
+        return self.step_on(self.embedded(symbols), symbols, state)
 
     def embedded(self, symbols: Ids) -> Tensor:
         """The vectors of symbols (N,), (N, E)."""
         return self.embedding[torch.from_numpy(symbols.astype(np.int64))]
 
-    def step_on(self, embedded: Tensor, state: States) -> States:
-        """The state after reading one symbol's vector in each window, (N, E)."""
+    def step_on(self, embedded: Tensor, symbols: Ids, state: States) -> States:
+        """The state after reading one symbol in each window, (N,), whose vector is given, (N, E)."""
         cell, first = self.model.cell, self.layers[0]
         x = entering(first, embedded, TorchOps)
         output = torch.softmax(self.logits(state), -1) if cell.feeds_back == "output" else None
-        return advance(cell, self.layers, x, state, TorchOps, output=output)[0]
+        part = self.model.in_word(symbols)
+        in_word = None if part is None else _tensor(part)
+        return advance(cell, self.layers, x, state, TorchOps, output=output, in_word=in_word)[0]
 
 
 def _tensor(array: npt.NDArray[np.float32]) -> Tensor:

@@ -72,7 +72,8 @@ def _value(described: Any, place: _Place) -> Any:
 
 def _kinds() -> dict[str, Any]:
     """The named tuples that messages have, by name."""
+    from charrnn.network.encoder import Shorter
     from charrnn.training.pairs.alignments.ctc import CtcTargets
     from charrnn.training.pairs.inputs import PairInputs
 
-    return {kind.__name__: kind for kind in (CtcTargets, PairInputs)}
+    return {kind.__name__: kind for kind in (CtcTargets, PairInputs, Shorter)}

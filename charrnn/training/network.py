@@ -10,6 +10,7 @@ from charrnn.config import Kernel, ModelConfig
 from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Weights
 from charrnn.network.heads import LINEAR, Head
+from charrnn.network.subsampling import WORDS, periods, word_table
 from charrnn.training.inputs import Inputs
 from charrnn.training.machine import seeded
 from charrnn.training.parameters import (
@@ -76,7 +77,15 @@ class Network(NumpyModule):
         self.norm = layer_norms(config)
         self.dropout = LockedDropout(dropout)
         self.start = initial_states(self.cell, config)
-        self.stack = Stack(self.cell, self.rnn, self.norm, config.num_layers, kernel, weight_drop)
+        self.stack = self._made_stack(kernel, weight_drop)
+
+    def _made_stack(self, kernel: Kernel, weight_drop: float) -> Stack:
+        config = self.config
+        ticks = [period for period in periods(config) if period is not None]
+        at_words = ticks and config.subsample == WORDS
+        table = torch.from_numpy(word_table(config) > 0) if at_words else None
+        layers = config.num_layers
+        return Stack(self.cell, self.rnn, self.norm, layers, kernel, weight_drop, ticks, table)
 
     # --- the state ---------------------------------------------------------------------------------------------------
 

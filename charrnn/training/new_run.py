@@ -19,6 +19,7 @@ from charrnn.runs import require_unused
 from charrnn.text.kinds import asking_setting, item_noun
 from charrnn.text.pairs import PairCorpus
 from charrnn.text.rows import with_row_length
+from charrnn.text.words import with_words
 from charrnn.training.pairs.settings import pair_network_of
 from charrnn.training.record import about_run
 from charrnn.wording import noun_of, size
@@ -138,7 +139,7 @@ def network_of(text: "Corpus | PairCorpus", request: "TrainingRequest | Start") 
     """
     network = request.network(vocab_size=len(text.vocabulary))
     if not isinstance(text, PairCorpus):
-        return with_row_length(network, text)
+        return with_words(with_row_length(network, text), text.vocabulary)
     return pair_network_of(text, network)
 
 

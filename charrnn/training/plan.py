@@ -19,6 +19,7 @@ from charrnn.config import (
     DEFAULT_MINUTES,
     LAYERS,
     PATIENCE,
+    SUBSAMPLED_LAYERS,
     WARM_UP_PART,
     ModelConfig,
     TrainingConfig,
@@ -168,7 +169,8 @@ def layered(network: ModelConfig, request: TrainingRequest) -> ModelConfig:
     """The network with its layers: the given number, or the planned one if its size is planned."""
     if "num_layers" in request.given or "hidden_size" in request.given:
         return network
-    return dataclasses.replace(network, num_layers=LAYERS.get(network.cell, 1))
+    least = 1 if network.subsample is None else SUBSAMPLED_LAYERS
+    return dataclasses.replace(network, num_layers=max(least, LAYERS.get(network.cell, 1)))
 
 
 def normalized(network: ModelConfig, risk: float, request: TrainingRequest) -> ModelConfig:

@@ -129,8 +129,8 @@ def _predicted(
     state = warm(reader, ids, np.array([start]), warm_up)
     symbols = torch.from_numpy(ids[start:place].astype(np.int64))
     inputs = [row[None].requires_grad_() for row in reader.embedding[symbols]]
-    for embedded in inputs:
-        state = reader.step_on(embedded, state)
+    for embedded, symbol in zip(inputs, ids[start:place, None], strict=True):
+        state = reader.step_on(embedded, symbol, state)
     return inputs, torch.log_softmax(reader.logits(state)[0], -1)
 
 

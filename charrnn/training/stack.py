@@ -3,18 +3,20 @@
 There are four ways through time, which compute the same: torch's fused kernel, for the cells that torch has; all time
 steps at once, for a cell that has a `parallel`; our own loop over a cell's `step` and `backward`
 (`charrnn.training.unroll`); and the plain loop over `step`, which torch differentiates, for a cell that has none of
-them.
+them. Where layers are held (`charrnn.training.subsampling`), each goes one of these ways by itself, through its ticks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from charrnn.config import Kernel
-from charrnn.network.cells.base import Cell
+from charrnn.network.cells.base import Cell, State
 from charrnn.network.stack import (
     Layer,
     advance,
@@ -28,12 +30,17 @@ from charrnn.training.inputs import Inputs
 from charrnn.training.machine import product_dtype, without_autocast
 from charrnn.training.ops import TorchOps, TorchTimeOps
 from charrnn.training.packing import packed
+from charrnn.training.subsampling import Packing, always, phase_after, ticks_of
 from charrnn.training.unroll import unroll
 
 States = tuple[Tensor, ...]
 """(L, N, H) for each state of the cell."""
 Feedback = Callable[[Tensor], Tensor]
 """A function from the top layer's output (N, H) to the distribution that is fed back, (N, V)."""
+_Enter = Callable[[int, Inputs], Inputs]
+"""enter(layer, inputs) -> what the layer's steps are given."""
+_RunLayer = Callable[[int, Inputs, State], tuple[Tensor, State]]
+"""run(layer, what `enter` gave, state) -> outputs (T, N, H), and the state after, (N, H) each."""
 
 
 class Stack:
@@ -48,6 +55,8 @@ class Stack:
         weight_drop: the part of the recurrent weights that is zeroed in training, one mask for all batch rows and time
             steps of a chunk: DropConnect (S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM
             Language Models", 2018).
+        periods: for each layer when it ticks, see `charrnn.network.subsampling.periods`; empty: at every time step.
+        word_table: whether each symbol is part of a word, (V,), where layers tick at the ends of words.
     """
 
     def __init__(
@@ -58,8 +67,11 @@ class Stack:
         num_layers: int,
         kernel: Kernel,
         weight_drop: float,
+        periods: Sequence[int] = (),
+        word_table: Tensor | None = None,
     ) -> None:
         self.cell, self.rnn, self.norms, self.num_layers = cell, rnn, norms, num_layers
+        self._periods, self._word_table = periods, word_table
         self.kernel = kernel if cell.torch_class else "loop"
         self.weight_drop = weight_drop
         self.packs = False
@@ -75,7 +87,9 @@ class Stack:
         Returns:
             The outputs of the top layer, (T, N, H), as the head is given them, and the state after.
         """
-        if self.kernel != "loop":
+        if self._periods:
+            outputs, state = self._subsampled(inputs, state)
+        elif self.kernel != "loop":
             outputs, state = self._fused(inputs, state)
         elif self.cell.parallel:
             outputs, state = self._parallel(inputs, state)
@@ -107,14 +121,22 @@ class Stack:
 
     def _kernel(self, x: Tensor, state: States, layers: range) -> tuple[Tensor, States]:
         """Some of the layers, by the function behind torch's module, which takes the weights as arguments."""
-        dtype = product_dtype(x)
+        return self._run_kernel(x, state, self._kernel_weights(x, layers))
+
+    def _kernel_weights(self, x: Tensor, layers: range) -> list[Tensor]:
+        """The weights of some layers, as the function wants them for inputs like x."""
+        if self.packs or x.device.type != "cpu":
+            return self._packed_weights(layers, product_dtype(x))
+        return [self._weight(name) for name in _names(layers)]
+
+    def _run_kernel(self, x: Tensor, state: States, weights: list[Tensor]) -> tuple[Tensor, States]:
+        """The layers that have these weights."""
         function = getattr(torch, str(self.rnn.mode).lower())  # torch.lstm, gru, rnn_tanh, rnn_relu
+        context: Any = nullcontext()
         if self.packs or x.device.type != "cpu":
             # under CUDA's autocast cuDNN would compute in float16, whatever dtype was asked for
+            dtype, context = product_dtype(x), without_autocast(x.device)
             x, state = x.to(dtype), tuple(s.to(dtype) for s in state)
-            weights, context = self._packed_weights(layers, dtype), without_autocast(x.device)
-        else:
-            weights, context = [self._weight(name) for name in _names(layers)], nullcontext()
         state = tuple(s.contiguous() for s in state)
         with context:
             outputs, *after = function(
@@ -122,7 +144,7 @@ class Stack:
                 state if len(state) > 1 else state[0],
                 weights,
                 True,  # with biases
-                len(layers),
+                len(state[0]),
                 0.0,  # dropout between layers
                 self.rnn.training,
                 False,  # one direction
@@ -139,6 +161,82 @@ class Stack:
         if is_module and dtype == weights[0].dtype and not any(m is not None for m in masks):
             return weights  # in one buffer already
         return packed(weights, masks, dtype)
+
+    # --- at the ticks of each layer ----------------------------------------------------------------------------------
+
+    def _subsampled(self, inputs: Inputs, state: States) -> tuple[Tensor, States]:
+        """The sum of all layers' outputs, (T, N, H), and the state after; see `charrnn.training.subsampling`."""
+        *own, phase = state
+        in_word = self._in_word(inputs)
+        enter, run = self._by_layer()
+        outputs, last = run(0, enter(0, inputs), tuple(s[0] for s in own))
+        held, after, phases = always(outputs), [last], [phase[0]]
+        for k, period in enumerate(self._periods[1:], 1):
+            now = phase[k, :, 0]
+            packing = Packing(ticks_of(period, now, in_word, outputs.shape[:2]))
+            x = enter(k, Inputs(self._upwards(packing.gathered(held), k - 1))).x
+            held, last = packing.through(partial(run, k), x, tuple(s[k] for s in own))
+            outputs = outputs + held.spread()
+            after.append(last)
+            now = phase_after(period, now, in_word, len(outputs))
+            phases.append(now[:, None].expand_as(phase[k]))
+        made = (torch.stack(layers) for layers in zip(*after, strict=True))
+        return outputs, (*made, torch.stack(phases))
+
+    def _in_word(self, inputs: Inputs) -> Tensor | None:
+        """Whether each symbol is part of a word, (T, N), where layers tick at the ends of words."""
+        if self._word_table is None:
+            return None
+        assert inputs.rows is not None
+        self._word_table = self._word_table.to(inputs.rows.device)
+        return self._word_table[inputs.rows]
+
+    def _by_layer(self) -> tuple[_Enter, _RunLayer]:
+        """What makes the input of a layer's steps, and what runs these: both with the same weights in a whole chunk."""
+        if self.kernel != "loop":
+            return self._by_kernel()
+        layers, cell = self._layers(), self.cell
+
+        def enter(k: int, inputs: Inputs) -> Inputs:
+            """W_ih · input + bias."""
+            layer = layers[k]
+            if cell.backward and not cell.parallel:
+                return inputs.projected(layer.weight_ih, layer.bias)
+            return Inputs(entering(layer, inputs.vectors(), TorchTimeOps))
+
+        def run(k: int, inputs: Inputs, state: State) -> tuple[Tensor, State]:
+            """The steps."""
+            weights, (x, rows) = layers[k].recurrent, inputs
+            dtype = product_dtype(x)
+            full = torch.promote_types(dtype, torch.float32)
+            if cell.parallel:
+                return cell.parallel(x.to(full), state, weights, TorchTimeOps)
+            if cell.backward:
+                return unroll(cell, x, rows, state, weights, dtype)
+            outputs = []
+            for x_t in x.unbind():
+                state, _ = cell.step(x_t, state, weights, TorchOps)
+                outputs.append(state[0])
+            return torch.stack(outputs), tuple(s.to(full) for s in state)
+
+        return enter, run
+
+    def _by_kernel(self) -> tuple[_Enter, _RunLayer]:
+        """The same by torch's kernel."""
+        weights: dict[int, list[Tensor]] = {}
+
+        def enter(_: int, inputs: Inputs) -> Inputs:
+            """The input itself."""
+            return Inputs(inputs.vectors())
+
+        def run(k: int, inputs: Inputs, state: State) -> tuple[Tensor, State]:
+            """All of it."""
+            if k not in weights:
+                weights[k] = self._kernel_weights(inputs.x, range(k, k + 1))
+            outputs, after = self._run_kernel(inputs.x, tuple(s[None] for s in state), weights[k])
+            return outputs, tuple(s[0] for s in after)
+
+        return enter, run
 
     # --- all time steps at once --------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from charrnn.model import CharRNN
 from charrnn.network.shapes import weight_shapes
 from charrnn.numerics import Float, Ids
 from charrnn.text.vocabulary import NOT_IN_VOCABULARY, Vocabulary
+from charrnn.text.words import with_words
 
 
 def extended(model: CharRNN, vocabulary: Vocabulary) -> CharRNN:
@@ -29,6 +30,7 @@ def extended(model: CharRNN, vocabulary: Vocabulary) -> CharRNN:
     """
     model.require_unedited("training")
     config = dataclasses.replace(model.config, vocab_size=len(vocabulary))
+    config = with_words(config, vocabulary)
     before, after = weight_shapes(model.config), weight_shapes(config)
     places = old_places(model.vocabulary, vocabulary)
     weights = dict(model.weights)

@@ -59,7 +59,7 @@ RELEASED = {
         --replanned --pairs --align --attention --bidirectional --label-smoothing
         --vectors --count-order --count-size --counts --shuffle-length
         --save-every-steps --mlflow --mlflow-experiment --processes --gradient --forever --delays --depth
-        --row-length""",
+        --row-length --subsample""",
     "convert": "--beam --n-best --json --match --targets --vectors",
     "compare": """--cells --minutes --steps --parameters --hidden-size --layers --embedding-size --dropout
         --weight-drop --batch-size --sequence-length --optimizer --lr --muon-lr --clip

@@ -280,6 +280,7 @@ READ = {
     "strength": (("{}",), strength_of),
     "delays": (("4,{}", "{},4"), lambda t: ModelConfig(vocab_size=1, cell="narx", delays=t).delays),
     "row_length": (("{}",), lambda t: ModelConfig(vocab_size=1, cell="mdlstm", row_length=t).row_length),
+    "subsample": (("{}",), lambda t: ModelConfig(vocab_size=1, num_layers=2, subsample=t).subsample),
     "infill": (("a_{{{}}}b", "a_{{2,{}}}b"), parse_template),
     "source": (("a:{}", "a:0.5,b:{}"), lambda t: [*weights_of(t, Labels("ab")).values()]),
     "w": (("{}", "0.5,{}"), linear_weights),

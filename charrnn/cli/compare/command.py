@@ -58,7 +58,7 @@ COMPARED = ("lstm", "gru", "elman", "jordan", "peephole")
 """Cells that are compared if none are named."""
 WITHOUT = (
     *("cell", "activation", "depth", "delays", "row_length", "patience", "replanned", "gradient"),
-    *("pairs", "vectors", "align", "attention", "bidirectional", "label_smoothing"),
+    *("pairs", "vectors", "align", "attention", "bidirectional", "label_smoothing", "subsample"),
 )
 """Settings of `train` that would make the networks differ in more than their cell, and those of pairs."""
 PLAIN = ("hidden_size", "num_layers", "layer_norm", "batch_size")

@@ -239,7 +239,9 @@ def _fresh(name: str, config: ModelConfig, vocabulary: "Vocabulary") -> "CharRNN
 
     if name != config.cell:
         activation = config.activation if config.activation in CELLS[name].activations else "tanh"
-        none: dict[str, Any] = dict.fromkeys(("depth", "delays", "row_length"))
+        none: dict[str, Any] = dict.fromkeys(
+            ("depth", "delays", "row_length", "subsample", "word_symbols")
+        )
         own = {"cell": name, "activation": activation, **none}
         config = dataclasses.replace(config, **own)
     network = make_network(config, 0.0, SEED)

@@ -43,8 +43,9 @@ def draw_diagram(
         )
     text, output = reader.text(max_chars or DIAGRAM_CHARS), model.cell.output
     recording = reader.recording(text, predictions or symbols, {output})
+    held = model.config.subsample is not None
     if pictures:
-        columns = layout.picture_columns
-        pictures.write(diagram_picture(recording, output, layout.picture_look, columns))
+        look, columns = layout.picture_look, layout.picture_columns
+        pictures.write(diagram_picture(recording, output, look, columns, may_hold=held))
         return
-    print_rows(diagram_rows(recording, output, layout.look, layout.columns))
+    print_rows(diagram_rows(recording, output, layout.look, layout.columns, may_hold=held))

@@ -37,6 +37,8 @@ class Alignment:
     """Whether a source may be a label as a whole."""
     reads_both_ways: ClassVar[bool] = True
     """Whether the encoder reads in both directions unless that is decided otherwise."""
+    shortens: ClassVar[bool] = True
+    """Whether an encoder may give fewer outputs than its source has symbols."""
     smooths: ClassVar[bool] = True
     """Whether labels can be smoothed in training."""
 
@@ -55,8 +57,14 @@ class Alignment:
     has_beam: ClassVar[bool] = False
     """Whether a search for the targets may keep several hypotheses; with a decoder it always may."""
 
-    def stretch(self, source: str, target: str) -> int:  # noqa: ARG002
-        """How often each symbol of the source must be read so that the target fits."""
+    def stretch(self, source: str, target: str, shortened: int = 1) -> int:  # noqa: ARG002
+        """How often each symbol of the source must be read so that the target fits.
+
+        Args:
+            source: the source.
+            target: its target.
+            shortened: the encoder gives an output for so many places of the source.
+        """
         return 1
 
     def targets(

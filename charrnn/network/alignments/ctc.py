@@ -173,9 +173,9 @@ class Ctc(Alignment):
         fits = self.stretch(source, target) <= MOST_STRETCH
         return "" if fits else f"at most {MOST_STRETCH} characters for each of its source"
 
-    def stretch(self, source: str, target: str) -> int:
+    def stretch(self, source: str, target: str, shortened: int = 1) -> int:
         """As often as it takes."""
-        return max(1, -(-places_for(target) // len(source)))
+        return max(1, 1 + shortened * (places_for(target) - 1) // len(source))
 
     def targets(
         self, log_p: "Float64", beam: int, n_best: int, language: "Language | None" = None

@@ -68,6 +68,7 @@ class Each(Alignment):
 
     about = "a symbol for each character"
     words = "a symbol at each place"
+    shortens = False
     keeps_unknown = True
 
     def lack(self, source: str, target: str) -> str:

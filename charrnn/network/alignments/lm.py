@@ -15,6 +15,7 @@ class LinesAlone(Alignment):
 
     about = "a text from a language model of source and target in one line, without an encoder"
     words = "a language model of source and target"
+    shortens = False
     writes = True
     has_encoder = False
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from charrnn.errors import UsageError
 from charrnn.network.cells.base import Cell
+from charrnn.network.subsampling import PHASE
 from charrnn.wording import did_you_mean
 
 FILES = (
@@ -58,11 +59,25 @@ class CellSettings(Protocol):
     def depth(self) -> int | None:
         """The highway layers of an rhn network."""
 
+    @property
+    def subsample(self) -> str | None:
+        """When its upper layers tick."""
+
+    @property
+    def align(self) -> str | None:
+        """The alignment of a network of pairs."""
+
 
 def cell_of(settings: CellSettings) -> Cell:
-    """The cell of a network with these settings; errors as for `get_cell`."""
+    """The cell of a network with these settings; errors as for `get_cell`.
+
+    One whose layers are held carries their phase as well; see `charrnn.network.subsampling`.
+    """
     cell = get_cell(settings.cell, settings.activation)
-    return cell.for_settings(settings) if cell.for_settings else cell
+    cell = cell.for_settings(settings) if cell.for_settings else cell
+    if settings.subsample is None or settings.align:
+        return cell
+    return dataclasses.replace(cell, window=(*cell.window, PHASE), is_exact=False)
 
 
 def recorded_cell(name: str, num_gates: int) -> Cell:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from rich.cells import cell_len
 
 from charrnn.interpret.recording import Recording
@@ -19,6 +20,8 @@ from charrnn.render.views.symbols import shown
 
 ENTRY_WIDTH = 7
 """The cells of a column."""
+HELD = "="
+"""How the activation of a unit is shown whose layer is held."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ Section = tuple[str, Sequence[tuple[str, Sequence[DiagramCell]]]]
 """A title, and rows: a name, and an entry for each character."""
 
 
-def diagram_rows(recording: Recording, what: str, look: Look, width: int) -> Iterator[GridRow]:
+def diagram_rows(
+    recording: Recording, what: str, look: Look, width: int, *, may_hold: bool = False
+) -> Iterator[GridRow]:
     """The rows of a diagram; characters that do not fit beside each other go below.
 
     Args:
@@ -45,8 +50,9 @@ def diagram_rows(recording: Recording, what: str, look: Look, width: int) -> Ite
         what: the state that is drawn.
         look: how it is drawn.
         width: columns in a line.
+        may_hold: whether a layer may be held, which is then marked.
     """
-    sections = list(_sections(recording, what, look))
+    sections = list(_sections(recording, what, look, may_hold=may_hold))
     name_width = max(cell_len(name) for _, rows in sections for name, _ in rows) + 2
     name_width += look.is_picture  # air before the colors
     beside = max(1, (width - name_width) // ENTRY_WIDTH)
@@ -62,32 +68,46 @@ def diagram_rows(recording: Recording, what: str, look: Look, width: int) -> Ite
                 yield words(f"  {name}", width=name_width) + row_of(cells)
 
 
-def diagram_picture(recording: Recording, what: str, look: Look, width: int) -> Grid:
+def diagram_picture(
+    recording: Recording, what: str, look: Look, width: int, *, may_hold: bool = False
+) -> Grid:
     """A diagram as a picture: see `diagram_rows`."""
     return Grid(
-        list(diagram_rows(recording, what, look, width)),
+        list(diagram_rows(recording, what, look, width, may_hold=may_hold)),
         "a complete network",
         f"Input, hidden units ({what}) and output of a network that reads {shown(recording.text)}",
     )
 
 
-def _sections(recording: Recording, what: str, look: Look) -> Iterator[Section]:
+def _sections(recording: Recording, what: str, look: Look, *, may_hold: bool) -> Iterator[Section]:
     symbols = list(map(shown, recording.next_text))
     ids = recording.ids.tolist()
     yield "input", [("", [DiagramCell(symbols[s]) for s in ids])]
     one_hot = [[DiagramCell("1" if s == k else ".") for s in ids] for k in range(len(symbols))]
     yield "one-hot", list(zip(symbols, one_hot, strict=True))
-    yield "hidden", list(_hidden(recording, what))
+    yield (
+        f"hidden ({HELD} held)" if may_hold else "hidden",
+        list(_hidden(recording, what, may_hold=may_hold)),
+    )
     mark = f"{look.mark} after" if look.mark else "underlined:"
     title = f"output: percent for each next character ({mark} the actual one)"
     yield title, list(zip(symbols, _outputs(recording, len(symbols)), strict=True))
 
 
-def _hidden(recording: Recording, what: str) -> Iterator[tuple[str, Sequence[DiagramCell]]]:
-    """The activations of each unit."""
-    for layer, units in enumerate(recording.arrays[what].transpose(1, 2, 0).tolist()):  # (L, H, T)
+def _hidden(
+    recording: Recording, what: str, *, may_hold: bool
+) -> Iterator[tuple[str, Sequence[DiagramCell]]]:
+    """The activations of each unit; where its whole layer stays as it was, it is held."""
+    array = recording.arrays[what]  # (T, L, H)
+    held = np.zeros(array.shape[:2], np.bool_)
+    if may_hold:
+        held[1:] = (array[1:] == array[:-1]).all(-1)
+    for layer, units in enumerate(array.transpose(1, 2, 0).tolist()):  # (L, H, T)
         for unit, values in enumerate(units):
-            entries = [DiagramCell(f"{value:+.2f}", "activation", value) for value in values]
+            entries = [
+                DiagramCell(HELD if same else f"{value:+.2f}", "activation", value)
+                for value, same in zip(values, held[:, layer].tolist(), strict=True)
+            ]
             yield f"L{layer}.{what}.{unit}", entries
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.network.encoder import reversal
+from charrnn.network.encoder import reversal, shortened
 from charrnn.text.items import Positions, random_numbers
 from charrnn.text.pairs import PairCorpus
 from charrnn.training.data import num_targets
@@ -32,10 +32,18 @@ class PairBatches:
         shape: N·T symbols are read by a step, or a little fewer, sources and targets together.
         seed: the seed of the shuffling.
         stretch: how often each symbol of a source is read.
+        network: the network, which may read fewer places than a source has; None: it does not.
     """
 
-    def __init__(self, corpus: PairCorpus, shape: BatchShape, seed: int, stretch: int) -> None:
-        self._corpus, self._stretch = corpus, stretch
+    def __init__(
+        self,
+        corpus: PairCorpus,
+        shape: BatchShape,
+        seed: int,
+        stretch: int,
+        network: ModelConfig | None = None,
+    ) -> None:
+        self._corpus, self._stretch, self._network = corpus, stretch, network
         self.order = ItemOrder(pair_lengths(corpus, corpus.train), shape, seed, whole=True)
 
     @property
@@ -54,7 +62,7 @@ class PairBatches:
     def batch(self, step: int) -> PairBatch:
         """What a step reads, and its targets."""
         rows, _ = self.order.part(step)
-        return laid_out(self._corpus, self._corpus.train[rows], self._stretch)
+        return laid_out(self._corpus, self._corpus.train[rows], self._stretch, self._network)
 
     def characters(self, batch: PairBatch) -> int:
         """The symbols that a step reads, sources and targets together."""
@@ -64,7 +72,8 @@ class PairBatches:
     def typical(self, num_pairs: int) -> PairBatch:
         """A batch of some pairs, always the same ones."""
         rows = random_numbers(num_pairs, 0) % np.uint64(len(self._corpus.train))
-        return laid_out(self._corpus, self._corpus.train[rows.astype(np.int64)], self._stretch)
+        own = self._corpus.train[rows.astype(np.int64)]
+        return laid_out(self._corpus, own, self._stretch, self._network)
 
 
 def make_pair_batches(
@@ -72,7 +81,7 @@ def make_pair_batches(
 ) -> PairBatches:
     """The batches of a run."""
     shape = BatchShape(config.batch_size, config.sequence_length)
-    return PairBatches(corpus, shape, config.seed, model_config.stretch or 1)
+    return PairBatches(corpus, shape, config.seed, model_config.stretch or 1, model_config)
 
 
 def pair_lengths(corpus: PairCorpus, rows: Positions) -> Positions:
@@ -82,9 +91,13 @@ def pair_lengths(corpus: PairCorpus, rows: Positions) -> Positions:
     return lengths + ends
 
 
-def laid_out(corpus: PairCorpus, rows: Positions, stretch: int) -> PairBatch:
-    """Pairs side by side, as their alignment wants them."""
+def laid_out(
+    corpus: PairCorpus, rows: Positions, stretch: int, network: ModelConfig | None = None
+) -> PairBatch:
+    """Pairs side by side, as their alignment wants them; see `PairBatches`."""
     source = np.repeat(corpus.source_column.padded(rows), stretch, 0)
     lengths = corpus.source_column.lengths[rows] * stretch
-    previous, targets = TRAININGS[corpus.align].laid_out(corpus, rows, lengths)
-    return PairInputs(source, lengths, reversal(lengths, len(source)), previous), targets
+    shorter = shortened(network, source, lengths) if network else ()
+    places = shorter[-1].lengths if shorter else lengths
+    previous, targets = TRAININGS[corpus.align].laid_out(corpus, rows, places)
+    return PairInputs(source, lengths, reversal(lengths, len(source)), previous, shorter), targets

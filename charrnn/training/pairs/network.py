@@ -135,8 +135,8 @@ class Encoder(nn.Module):
         if self.config.source_labels:
             return None, self.embedding(source[0])
         index: Any = inputs.reversal
-        outputs = read_both_ways(self.config, source, index, self._read, _join)
-        return outputs, final_vectors(self.config, outputs, index, _join)
+        outputs = read_both_ways(self.config, source, index, self._read, _join, inputs.shorter)
+        return outputs, final_vectors(self.config, outputs, inputs.top[1], _join)
 
     def _read(self, layer: int, direction: str, read: Tensor) -> Tensor:
         shape = (1, read.shape[1], self.config.hidden_size)
@@ -230,7 +230,7 @@ class DecoderNetwork(Network):
         return tuple(state.transpose(0, 1).to(final.dtype) for state in made)
 
     def _remembered(self, outputs: Tensor, inputs: PairInputs) -> Any:
-        lengths: Any = inputs.lengths
+        lengths: Any = inputs.top[0]
         values = outputs.transpose(0, 1)  # (N, T, K)
         behind = torch.arange(values.shape[1], device=values.device) >= lengths[:, None]
         barred = torch.zeros(behind.shape, device=values.device).masked_fill(behind, NOWHERE)

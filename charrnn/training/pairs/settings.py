@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.config import ModelConfig, TrainingRequest
 from charrnn.errors import SettingError
+from charrnn.network.subsampling import WORDS
+from charrnn.settings import settings_of
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.words import with_words
 
 if TYPE_CHECKING:
     from charrnn.text.pairs import PairCorpus
@@ -47,10 +51,34 @@ def pair_network_of(pairs: "PairCorpus", network: ModelConfig) -> ModelConfig:
         given["bidirectional"] = pairs.alignment.reads_both_ways
     given["source_vectors"] = bool(pairs.config.vectors) or None
     given["source_size"] = len(pairs.source_symbols)
-    given["stretch"] = pairs.stretch if pairs.alignment.stretches else None
+    given["stretch"] = _stretch(pairs, network) if pairs.alignment.stretches else None
     if pairs.alignment.writes:
         given["longest_target"] = max(map(len, pairs.target_texts))
-    return dataclasses.replace(network, **given)
+    made = dataclasses.replace(network, **given)
+    return (
+        with_words(made, pairs.source_symbols)
+        if isinstance(pairs.source_symbols, Vocabulary)
+        else made
+    )
+
+
+def _stretch(pairs: "PairCorpus", network: ModelConfig) -> int:
+    """How often each symbol of a source is read.
+
+    Raises:
+        SettingError: the encoder would give too few outputs for some target.
+    """
+    if network.subsample in (None, WORDS):
+        return pairs.stretch
+    shortened = int(network.subsample or 1) ** (network.num_layers - 1)
+    stretch, most = pairs.stretch_for(shortened), settings_of(ModelConfig)["stretch"].high
+    if stretch > (most or 0):
+        raise SettingError.naming(
+            f"{{subsample:{network.subsample}}} leaves an output for every {shortened:,} symbols of a source, too few "
+            "for some target",
+            "take a smaller number, or fewer {num_layers}",
+        )
+    return stretch
 
 
 def _without_meaning(name: str, value: str, align: str) -> SettingError:

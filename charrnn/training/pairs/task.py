@@ -85,7 +85,7 @@ class PairTask:
         total, symbols = 0.0, 0
         for some in _alike(corpus, rows):
             inputs, targets = on_device(
-                laid_out(corpus, some, self.model_config.stretch or 1), device
+                laid_out(corpus, some, self.model_config.stretch or 1, self.model_config), device
             )
             with autocast(device, precision):
                 logits, _ = network(inputs, None)

@@ -56,7 +56,8 @@ class Ctc(Training):
 
     def places_per_target(self, corpus: PairCorpus, config: ModelConfig) -> float:
         """The places of a source for each symbol of its target."""
-        places = len(corpus.source_column.ids) * (config.stretch or 1)
+        factor = int(config.subsample or 1) ** (config.num_layers - 1)
+        places = len(corpus.source_column.ids) * (config.stretch or 1) / factor
         return max(1.0, places / max(1, len(corpus.target_column.ids)))
 
 
