@@ -113,7 +113,8 @@ def symbols_of(ranges: str, num_symbols: int) -> list[int]:
     Raises:
         ValueError: it is no such text, or a number is too large or not above the one before.
     """
-    symbols, least = [], 0
+    symbols: list[int] = []
+    least = 0
     for part in ranges.split(",") if ranges else ():
         if not re.fullmatch(r"[0-9]{1,7}(-[0-9]{1,7})?", part):
             raise ValueError(part)

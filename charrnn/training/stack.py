@@ -177,11 +177,18 @@ class Stack:
             x = enter(k, Inputs(self._upwards(packing.gathered(held), k - 1))).x
             held, last = packing.through(partial(run, k), x, tuple(s[k] for s in own))
             outputs = outputs + held.spread()
+            if not len(x):
+                outputs = outputs + self._nothing(k)
             after.append(last)
             now = phase_after(period, now, in_word, len(outputs))
             phases.append(now[:, None].expand_as(phase[k]))
         made = (torch.stack(layers) for layers in zip(*after, strict=True))
         return outputs, (*made, torch.stack(phases))
+
+    def _nothing(self, layer: int) -> Tensor:
+        """Zero, with a gradient for each weight of a layer that has no tick."""
+        names = (name.removeprefix("rnn.") for name in layer_names(self.cell, layer).values())
+        return 0 * torch.stack([self.rnn.get_parameter(name).sum() for name in names]).sum()
 
     def _in_word(self, inputs: Inputs) -> Tensor | None:
         """Whether each symbol is part of a word, (T, N), where layers tick at the ends of words."""
@@ -223,7 +230,7 @@ class Stack:
 
     def _by_kernel(self) -> tuple[_Enter, _RunLayer]:
         """The same by torch's kernel."""
-        weights: dict[int, list[Tensor]] = {}
+        weights: list[list[Tensor]] = []
 
         def enter(_: int, inputs: Inputs) -> Inputs:
             """The input itself."""
@@ -231,8 +238,9 @@ class Stack:
 
         def run(k: int, inputs: Inputs, state: State) -> tuple[Tensor, State]:
             """All of it."""
-            if k not in weights:
-                weights[k] = self._kernel_weights(inputs.x, range(k, k + 1))
+            if not weights:  # of all layers, so that the same is drawn whichever of them tick
+                layers = range(self.num_layers)
+                weights.extend(self._kernel_weights(inputs.x, range(j, j + 1)) for j in layers)
             outputs, after = self._run_kernel(inputs.x, tuple(s[None] for s in state), weights[k])
             return outputs, tuple(s[0] for s in after)
 

@@ -11,7 +11,7 @@ from charrnn.cli.train.longer import longer_command
 from charrnn.cli.train.processes import start_together
 from charrnn.cli.train.report import say_corpus
 from charrnn.errors import CheckpointError
-from charrnn.runs import resume_command
+from charrnn.runs import DEMO, resume_command
 from charrnn.settings import settings_of
 from charrnn.training.resume import (
     ResumeRequest,
@@ -33,11 +33,16 @@ def run_to_resume(names: list[str], run: "RunOptions") -> Path | None:
     """The last checkpoint of the run to continue; None if there is none yet, so that a new one begins.
 
     Raises:
-        CheckpointError: there is none, and no text to begin with.
+        CheckpointError: there is none, and no text to begin with; or the model that comes with charrnn is named.
     """
     path = last_checkpoint(run.out, run.name, names)
     if path and path.exists():
         return path
+    if names == [DEMO.stem] and not Path(DEMO.stem).exists():
+        raise CheckpointError(
+            "the demo is no run of yours, and has nothing to resume",
+            "to train it further on a text: charrnn train corpus.txt --init-from demo",
+        )
     where = f"at {path}" if path else f"under {run.out}/"
     if not names:
         hint = "name a text to begin one: charrnn train corpus.txt --resume"
