@@ -17,7 +17,7 @@ from typing import Any, Literal, Self, get_args
 from charrnn.errors import SettingError
 from charrnn.network.alignments import ALIGNMENTS
 from charrnn.network.cells import ACTIVATIONS, CELLS, OTHER_NAMES, cell_of
-from charrnn.network.subsampling import MAX_FACTOR, MAX_PERIOD, WORDS, symbols_of
+from charrnn.network.cells.subsampling import MAX_FACTOR, MAX_PERIOD, WORDS, symbols_of
 from charrnn.settings import Config, check_value, setting, settings_of
 from charrnn.wording import counted
 

@@ -22,11 +22,11 @@ from charrnn.config import CorpusConfig, ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Ops, State, Weights
+from charrnn.network.cells.subsampling import WORDS, periods, word_table
 from charrnn.network.heads import LINEAR, Head, head_weights
 from charrnn.network.numpy_ops import NumpyOps
 from charrnn.network.shapes import weight_shapes
 from charrnn.network.stack import advance, make_layer, top_output, upwards
-from charrnn.network.subsampling import WORDS, periods, word_table
 from charrnn.numerics import Float, Float64, log_softmax
 from charrnn.text.vocabulary import Vocabulary
 

@@ -10,8 +10,8 @@
 The backward direction reads each row reversed by its own length, and its outputs are laid back. So padding stands
 behind the end for both, where nothing that counts has read it.
 
-A subsampled encoder (`charrnn.network.subsampling`) gets shorter from layer to layer: a layer above the lowest reads
-every second, third ... output of the layer below, and the last one; or those at the ends of words, and the last one.
+A subsampled encoder (`charrnn.network.cells.subsampling`) gets shorter from layer to layer: a layer above the lowest
+reads every second, third ... output of the layer below, and the last one; or those at the ends of words, and the last.
 
     layer 0   a b c d e       factor 2: layer 1 reads what layer 0 has at   b   d e
 
@@ -30,7 +30,7 @@ from charrnn.config import ModelConfig
 from charrnn.network.alignments import ALIGNMENTS
 from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Array
-from charrnn.network.subsampling import WORDS, word_table
+from charrnn.network.cells.subsampling import WORDS, word_table
 
 PREFIX = "encoder."
 """Prefix of the names of an encoder's weights in a network."""

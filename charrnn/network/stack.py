@@ -7,8 +7,8 @@ normalized on its way up, to the next layer and from the top one to the head:
 
 The h that the layer itself is given at the next time step is not normalized, and the cell's step is unchanged.
 
-A layer may be held at some of the time steps (`charrnn.network.subsampling`). The head is then given the sum of all
-layers' outputs, normalized as the top layer's are.
+A layer may be held at some of the time steps (`charrnn.network.cells.subsampling`). The head is then given the sum of
+all layers' outputs, normalized as the top layer's are.
 """
 
 import math
@@ -18,7 +18,7 @@ from functools import reduce
 from operator import add
 
 from charrnn.network.cells.base import Array, Blocks, Cell, Ops, State, Weights
-from charrnn.network.subsampling import ticked
+from charrnn.network.cells.subsampling import ticked
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Layer:
     norm: tuple[Array, Array] | None = None
     """The gain and shift of layer normalization, (H,) each; None: no normalization."""
     period: int | None = None
-    """The time steps from tick to tick; None where no layer is held. See `charrnn.network.subsampling.periods`."""
+    """The time steps from tick to tick; None where no layer is held. See `charrnn.network.cells.subsampling.periods`."""
     ops: Ops | None = None
     """Functions for this layer alone, which edit its states; None: the functions of the whole stack."""
 

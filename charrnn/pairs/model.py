@@ -217,6 +217,8 @@ class PairNetwork:
     def places(self, ids: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
         """For each layer of the encoder the places of a source, (T,) ids or vectors, at which it has its outputs."""
         above = source_places(shortened(self.config, ids[:, None], np.array([len(ids)])))
+        if not above:
+            return [np.arange(len(ids))] * self.config.num_layers
         return [np.arange(len(ids)), *(places[:, 0] for places in above)]
 
     def _read(

@@ -5,7 +5,7 @@ import re
 import unicodedata
 
 from charrnn.config import ModelConfig
-from charrnn.network.subsampling import WORDS, ranges_of
+from charrnn.network.cells.subsampling import WORDS, ranges_of
 from charrnn.text.vocabulary import Vocabulary
 
 MOST_ASCII = 127
@@ -17,7 +17,7 @@ def is_part_of_word(character: str) -> bool:
 
 
 def word_symbols_of(vocabulary: Vocabulary) -> str:
-    """The symbols that are parts of words, as ranges; see `charrnn.network.subsampling`.
+    """The symbols that are parts of words, as ranges; see `charrnn.network.cells.subsampling`.
 
     A byte above ASCII is one, and so is the symbol for unknown characters.
     """

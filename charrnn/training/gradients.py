@@ -25,9 +25,9 @@ from torch.nn.functional import cross_entropy
 
 from charrnn.errors import CheckpointError, DataError
 from charrnn.model import CharRNN
+from charrnn.network.cells.subsampling import periods
 from charrnn.network.heads import head_weights
 from charrnn.network.stack import advance, entering, make_layer, top_output, upwards
-from charrnn.network.subsampling import periods
 from charrnn.numerics import Ids
 from charrnn.training.ops import TorchOps
 

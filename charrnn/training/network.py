@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from charrnn.config import Kernel, ModelConfig
 from charrnn.network.cells import cell_of
 from charrnn.network.cells.base import Weights
+from charrnn.network.cells.subsampling import WORDS, periods, word_table
 from charrnn.network.heads import LINEAR, Head
-from charrnn.network.subsampling import WORDS, periods, word_table
 from charrnn.training.inputs import Inputs
 from charrnn.training.machine import seeded
 from charrnn.training.parameters import (

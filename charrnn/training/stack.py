@@ -55,7 +55,7 @@ class Stack:
         weight_drop: the part of the recurrent weights that is zeroed in training, one mask for all batch rows and time
             steps of a chunk: DropConnect (S. Merity, N. S. Keskar and R. Socher, "Regularizing and Optimizing LSTM
             Language Models", 2018).
-        periods: for each layer when it ticks, see `charrnn.network.subsampling.periods`; empty: at every time step.
+        periods: for each layer when it ticks, see `charrnn.network.cells.subsampling.periods`; empty: at every step.
         word_table: whether each symbol is part of a word, (V,), where layers tick at the ends of words.
     """
 

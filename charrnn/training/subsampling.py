@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import embedding
 
 from charrnn.network.cells.base import State
-from charrnn.network.subsampling import AT_WORDS
+from charrnn.network.cells.subsampling import AT_WORDS
 from charrnn.training.inputs import Inputs
 
 Run = Callable[[Inputs, State], tuple[Tensor, State]]
@@ -29,7 +29,7 @@ Run = Callable[[Inputs, State], tuple[Tensor, State]]
 
 
 def ticks_of(period: int, phase: Tensor, in_word: Tensor | None, shape: torch.Size) -> Tensor:
-    """At which time steps of a chunk a layer ticks, (T, N); the twin of `charrnn.network.subsampling.ticked`.
+    """At which time steps of a chunk a layer ticks, (T, N); the twin of `charrnn.network.cells.subsampling.ticked`.
 
     Args:
         period: see there.
@@ -124,7 +124,7 @@ class Packing:
         now, first, parts = tuple(s[self.order] for s in state), 0, []
         for length, rows in self._stretches():
             end = first + length * rows
-            read = x[first:end].unflatten(0, (length, rows))
+            read = x[first:end].view(length, rows, *x.shape[1:])
             outputs, after = run(Inputs(read), tuple(s[:rows] for s in now))
             now = tuple(
                 torch.cat([new.to(old.dtype), old[rows:]])

@@ -17,7 +17,7 @@ from charrnn.errors import SettingError, UsageError
 from charrnn.interpret.edits import Edit
 from charrnn.interpret.recording import record
 from charrnn.network.cells import CELLS, cell_of, get_cell
-from charrnn.network.subsampling import PHASE, ranges_of, symbols_of
+from charrnn.network.cells.subsampling import PHASE, ranges_of, symbols_of
 from charrnn.render.ansi import lines_of
 from charrnn.render.look import Look
 from charrnn.render.palette import ColorMode

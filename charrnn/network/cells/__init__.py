@@ -7,7 +7,7 @@ from typing import Protocol
 
 from charrnn.errors import UsageError
 from charrnn.network.cells.base import Cell
-from charrnn.network.subsampling import PHASE
+from charrnn.network.cells.subsampling import PHASE
 from charrnn.wording import did_you_mean
 
 FILES = (
@@ -71,7 +71,7 @@ class CellSettings(Protocol):
 def cell_of(settings: CellSettings) -> Cell:
     """The cell of a network with these settings; errors as for `get_cell`.
 
-    One whose layers are held carries their phase as well; see `charrnn.network.subsampling`.
+    One whose layers are held carries their phase as well; see `charrnn.network.cells.subsampling`.
     """
     cell = get_cell(settings.cell, settings.activation)
     cell = cell.for_settings(settings) if cell.for_settings else cell

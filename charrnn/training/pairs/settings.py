@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.config import ModelConfig, TrainingRequest
 from charrnn.errors import SettingError
-from charrnn.network.subsampling import WORDS
+from charrnn.network.cells.subsampling import WORDS
 from charrnn.settings import settings_of
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.words import with_words

@@ -1,5 +1,6 @@
 """The loss of CTC, by torch."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ class Ctc(Training):
 
     def places_per_target(self, corpus: PairCorpus, config: ModelConfig) -> float:
         """The places of a source for each symbol of its target."""
-        factor = int(config.subsample or 1) ** (config.num_layers - 1)
+        factor = math.pow(int(config.subsample or 1), config.num_layers - 1)
         places = len(corpus.source_column.ids) * (config.stretch or 1) / factor
         return max(1.0, places / max(1, len(corpus.target_column.ids)))
 
