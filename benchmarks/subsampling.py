@@ -102,12 +102,12 @@ def ratios(
 
 def bits_after(steps: int, network: ModelConfig, config: TrainingConfig, corpus: Corpus) -> float:
     """Bits per character of the validation text after a run of some steps."""
-    config = dataclasses.replace(config, steps=steps, eval_every=max(1, steps // 8))
+    config = dataclasses.replace(config, steps=steps, eval_every=max(1, steps // 4))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(corpus, network, config, Path(folder))
         for _ in trainer.run():
             pass
-        return float(trainer.progress.best_val_nats_per_char or 0) / log(2)
+        return float(trainer.progress.best_nats or 0) / log(2)
 
 
 def table(plain: ModelConfig, corpus: Corpus, options: argparse.Namespace) -> None:
