@@ -155,7 +155,6 @@ def _at_tick(
         in_word: see `advance`.
     """
     *own, phase = before
-    ticks, phase = ticked(layer.period or 0, phase, in_word)
 
     def stepped(rows: Array) -> tuple[State, Blocks]:
         """The step of some rows."""
@@ -165,9 +164,14 @@ def _at_tick(
         after, values = cell.step(x, state, layer.recurrent, layer.ops or ops)
         return after, values[: len(cell.gates)]
 
-    if not ticks.any():
+    if layer.period == 1:
+        after, gates = stepped(...)
+        return (*after, phase), gates
+    ticks, phase = ticked(layer.period or 0, phase, in_word)
+    some, every = (ticks.any(), ticks.all()) if ticks.ndim else (ticks, ticks)
+    if not some:
         return (*own, phase), (own[0] * math.nan,) * len(cell.gates)
-    if ticks.all():
+    if every:
         after, gates = stepped(...)
         return (*after, phase), gates
     if layer.ops is None:

@@ -36,6 +36,8 @@ from charrnn.training.rtrl import make_replica
 from charrnn.training.speed import Machine, Together, Trial
 
 TRIAL_SECONDS = 0.4
+LONGEST_TRIAL = 4.0
+"""Seconds after which a trial ends with the steps that it has, even if they were to warm up."""
 FAR_BEHIND = 3.0
 """How many times slower than the fastest a way is that is not measured again."""
 ROUNDS = 3
@@ -56,7 +58,8 @@ CHOSEN = ("precision", "kernel", "threads")
 def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: Any = None) -> float:
     """The time of one training step on this machine, measured on a throwaway network.
 
-    The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up.
+    The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up. Where steps are so slow that
+    these alone take LONGEST_TRIAL, the last one counts.
 
     Args:
         model_config: the network.
@@ -75,12 +78,12 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: A
         memory_faults(config.batch_size),
         closing(make_replica(model_config, dataclasses.replace(config, seed=0))) as replica,
     ):
-        while len(times) < 3 or at_once * sum(times[2:]) < TRIAL_SECONDS:
+        while at_once * sum(times[2:]) < TRIAL_SECONDS and at_once * sum(times) < LONGEST_TRIAL:
             began = synchronized_clock(device)
             for _ in range(at_once):
                 replica.step(len(times), batch, 1.0)
             times.append((synchronized_clock(device) - began) / at_once)
-    return statistics.median(times[2:])
+    return statistics.median(times[2:] or times[-1:])
 
 
 def plan_here(

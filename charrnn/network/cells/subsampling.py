@@ -89,7 +89,10 @@ def ticked(period: int, phase: Array, in_word: Array | None) -> Ticked:
         assert in_word is not None
         return Ticked((phase[..., 0] > 0) & (in_word == 0), phase * 0 + in_word[..., None])
     count = phase + 1
-    return Ticked(count[..., 0] >= period, count * (count < period))
+    ticks = count[..., 0] >= period
+    if not ticks.ndim:
+        return Ticked(ticks, phase * 0 if ticks else count)
+    return Ticked(ticks, count * (count < period))
 
 
 def ranges_of(symbols: list[int]) -> str:
