@@ -58,8 +58,8 @@ CHOSEN = ("precision", "kernel", "threads")
 def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: Any = None) -> float:
     """The time of one training step on this machine, measured on a throwaway network.
 
-    The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up. Where steps are so slow that
-    these alone take LONGEST_TRIAL, the last one counts.
+    The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up. Where these alone take
+    LONGEST_TRIAL, the last of them counts.
 
     Args:
         model_config: the network.
