@@ -63,7 +63,7 @@ def test_fault_16_of_two_trainings_to_one_name_one_trains_and_nobody_moves_its_r
     refused, trains = sorted(both, key=lambda process: process.poll() is None)
     assert refused.returncode == 7
     said = refused.communicate()[1]
-    assert "is in use by process" in said
+    assert "is in use by " in said
     assert "Traceback" not in said
     last = place / "checkpoints" / "same" / "last.safetensors"
     metrics = last.with_name("metrics.jsonl")
@@ -153,7 +153,7 @@ print(json.dumps({"right": text == Path("corpus.txt").read_text("utf-8"), "asked
 
 @pytest.mark.parametrize("size", ["large", "small"])
 def test_fault_16_two_processes_that_build_one_cache_get_the_same_text(size, start, place):
-    """Of a large text one encodes it and the other waits; a smaller one both encode, and the last one's file stays."""
+    """A large text is read and numbered once; a smaller one by both, and the file of the last one stays."""
     both = [start(script(ENCODES, size)) for _ in range(2)]
     found = []
     for process in both:
@@ -164,9 +164,8 @@ def test_fault_16_two_processes_that_build_one_cache_get_the_same_text(size, sta
     left = [name for _, _, names in os.walk(place / "cache") for name in names]
     assert not [name for name in left if ".tmp-" in name]
     if size == "large":
-        assert sorted(one["asked"] for one in found) == [[], ["read", "number"]]
-        assert [one["said"] for one in found if not one["asked"]] == [
-            ["another process is encoding this corpus: waiting for it"]
-        ]
+        assert sorted(stage for one in found for stage in one["asked"]) == ["number", "read"]
+        waits = "another process is encoding this corpus: waiting for it"
+        assert any(waits in one["said"] for one in found)
     else:
         assert len(left) == 1

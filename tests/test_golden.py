@@ -55,6 +55,8 @@ def place(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_of_an_earlier_version_goes_on(name, capsys, place):
     shutil.copytree(GOLDEN / name, place)
+    for path in GOLDEN.glob("*.txt"):  # its texts stand beside it, wherever they were
+        shutil.copy(path, place)
     before = load_checkpoint(place / "last.safetensors")
     steps = before.metrics["step"] + 2
     call_charrnn(capsys, "train", "--resume", "--name", "old", "--steps", steps, "-q", *QUICK)

@@ -727,7 +727,7 @@ def as_recorded_before(run):
 @pytest.mark.parametrize("config", [CorpusConfig(lines=True), CorpusConfig(pairs=True)])
 def test_only_running_text_was_read_in_order_before(config):
     run = {"training": {"steps": 3}, "corpus": {"config": dataclasses.asdict(config)}}
-    assert training_settings(run) == {"steps": 3}
+    assert training_settings(run) == {"steps": 3, "optimizer": "adamw"}
 
 
 def test_a_run_that_was_recorded_by_the_names_of_before_is_resumed(tmp_path, monkeypatch, capsys):
