@@ -37,7 +37,7 @@ from charrnn.training.speed import Machine, Together, Trial
 
 TRIAL_SECONDS = 0.4
 LONGEST_TRIAL = 4.0
-"""Seconds after which a trial ends with the steps that it has, even if they were to warm up."""
+"""Seconds, without the first step, after which a trial ends with the steps that it has, even if they were to warm up."""
 FAR_BEHIND = 3.0
 """How many times slower than the fastest a way is that is not measured again."""
 ROUNDS = 3
@@ -58,8 +58,8 @@ CHOSEN = ("precision", "kernel", "threads")
 def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: Any = None) -> float:
     """The time of one training step on this machine, measured on a throwaway network.
 
-    The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up. Where these alone take
-    LONGEST_TRIAL, the last of them counts.
+    The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up. Where the second one alone
+    takes LONGEST_TRIAL, it counts.
 
     Args:
         model_config: the network.
@@ -78,7 +78,7 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: A
         memory_faults(config.batch_size),
         closing(make_replica(model_config, dataclasses.replace(config, seed=0))) as replica,
     ):
-        while at_once * sum(times[2:]) < TRIAL_SECONDS and at_once * sum(times) < LONGEST_TRIAL:
+        while at_once * sum(times[2:]) < TRIAL_SECONDS and at_once * sum(times[1:]) < LONGEST_TRIAL:
             began = synchronized_clock(device)
             for _ in range(at_once):
                 replica.step(len(times), batch, 1.0)
