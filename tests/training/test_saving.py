@@ -170,7 +170,10 @@ def test_a_start_from_a_model_that_is_killed_is_resumed_and_evaluated_again(
     run_to_end(make_trainer(corpus, tmp_path / "first", dataclasses.replace(CONFIG, steps=1)))
     initial, about = load_checkpoint(tmp_path / "first" / LAST).model, {"init_from": {"path": "x"}}
     trainer = make_trainer(corpus, tmp_path / "whole", initial=initial, metadata=about)
-    seen = run_to_end(trainer)
+    seen = []
+    for event in trainer.run():
+        seen.append(event)
+        trainer.files.wait()  # else one that waits gives way to the next one
     saved = [(e.path.name, e.step) for e in seen if isinstance(e, Saved)]
     assert saved[:2] == [(LAST, 0), (BEST, 0)]
     trainer = make_trainer(corpus, tmp_path / "run", initial=initial, metadata=about)
