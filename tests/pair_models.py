@@ -56,19 +56,23 @@ def corpus_for(kind):
     return corpus_of(TEXTS[kind], align="none" if kind == "encoded" else kind)
 
 
-def both(kind, **shape):
-    """A corpus, a network in torch with weights that are not small, and the same in NumPy."""
-    corpus = corpus_for(kind)
-    if kind == "encoded":
-        shape = {"bidirectional": True} | shape
-    config = config_of(corpus, **shape)
+def twins(corpus, config):
+    """A network in torch with weights that are not small, and the same in NumPy."""
     network = make_pair_network(config, 0.0, 3, torch.device("cpu"))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(1.7)
     network.eval()
     model = PairNetwork(config, corpus.source_symbols, corpus.vocabulary, network.to_numpy())
-    return corpus, network, model
+    return network, model
+
+
+def both(kind, **shape):
+    """A corpus, a network in torch with weights that are not small, and the same in NumPy."""
+    corpus = corpus_for(kind)
+    if kind == "encoded":
+        shape = {"bidirectional": True} | shape
+    return corpus, *twins(corpus, config_of(corpus, **shape))
 
 
 def batch_of(corpus, model, rows):

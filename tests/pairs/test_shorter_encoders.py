@@ -8,7 +8,7 @@ import torch
 from helpers import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from pair_models import config_of, corpus_of, in_torch
+from pair_models import config_of, corpus_of, in_torch, twins
 from trainers import run_to_end, tensors_in
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -18,11 +18,9 @@ from charrnn.interpret.pairs import record_pair
 from charrnn.network.encoder import shortened, source_places
 from charrnn.numerics import log_softmax
 from charrnn.pairs.converting import convert
-from charrnn.pairs.model import PairNetwork
 from charrnn.pairs.views import attention_of, path_of
 from charrnn.training.messages import packed, unpacked
 from charrnn.training.pairs.batches import laid_out
-from charrnn.training.pairs.task import make_pair_network
 from charrnn.training.trainer import Trainer
 
 LETTERS = [
@@ -54,13 +52,7 @@ def made(align, subsample, **shape):
     """A corpus, a network in torch and the same in NumPy."""
     corpus = corpus_for(align)
     config = config_of(corpus, subsample=subsample, **({"num_layers": 3} | shape))
-    network = make_pair_network(config, 0.0, 3, torch.device("cpu"))
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.mul_(1.7)
-    network.eval()
-    model = PairNetwork(config, corpus.source_symbols, corpus.vocabulary, network.to_numpy())
-    return corpus, network, model
+    return corpus, *twins(corpus, config)
 
 
 @examples(40)
