@@ -159,6 +159,16 @@ def locked(folder: Path) -> Iterator[None]:
         lock.give_back()
 
 
+def require_idle(folder: Path) -> None:
+    """Raise BusyError if another process holds a folder."""
+    if folder.absolute() in _locks or not (folder / LOCK).exists():
+        return
+    lock = _Lock(folder)
+    with contextlib.suppress(EnvironmentFault):  # whoever is to write in it will say so
+        lock.take()
+        lock.give_back()
+
+
 def remove_lock(folder: Path) -> None:
     """Remove the files of the lock that this process holds on a folder, wherever that is now.
 

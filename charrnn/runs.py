@@ -20,6 +20,7 @@ from charrnn.errors import (
     Typed,
     UsageError,
 )
+from charrnn.files import require_idle
 from charrnn.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -197,7 +198,12 @@ def new_folders(
 
 
 def require_unused(folder: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if the folder holds a run that is not to be overwritten, or other files of a run's names."""
+    """Raise UsageError if the folder holds a run that is not to be overwritten, or other files of a run's names.
+
+    Raises:
+        BusyError: another process trains there.
+    """
+    require_idle(folder)
     for path in (folder / LAST, folder / BEST) if overwrite else ():
         _require_replaceable(path)
     if _holds_run(folder) and not overwrite:

@@ -57,8 +57,8 @@ def wait_until(is_so):
 def test_fault_16_of_two_trainings_to_one_name_one_trains_and_nobody_moves_its_run(
     start, place, capsys
 ):
-    line = program("train", "corpus.txt", *SMALL.split(), "--steps", 10**6, "--name", "same")
-    both = [start(line) for _ in range(2)]
+    line = "train", "corpus.txt", *SMALL.split(), "--steps", 10**6, "--name", "same"
+    both = [start(program(*line)) for _ in range(2)]
     wait_until(lambda: any(process.poll() is not None for process in both))
     refused, trains = sorted(both, key=lambda process: process.poll() is None)
     assert refused.returncode == 7
@@ -67,9 +67,10 @@ def test_fault_16_of_two_trainings_to_one_name_one_trains_and_nobody_moves_its_r
     assert "Traceback" not in said
     last = place / "checkpoints" / "same" / "last.safetensors"
     metrics = last.with_name("metrics.jsonl")
-    wait_until(metrics.exists)
-    for arguments in (("rename", "same", "other"), ("remove", "same", "--yes")):
-        call_charrnn(capsys, "runs", *arguments, status=7)
+    wait_until(lambda: metrics.exists() and last.exists())
+    renamed, removed = ("runs", "rename", "same", "other"), ("runs", "remove", "same", "--yes")
+    for arguments in (line, (*line, "--overwrite"), renamed, removed):
+        call_charrnn(capsys, *arguments, status=7)
     assert trains.poll() is None
     trains.send_signal(signal.SIGINT)
     said = trains.communicate()[1]
