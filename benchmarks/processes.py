@@ -38,15 +38,15 @@ from charrnn.training.ranks import apart, join, leave, num_cores
 from charrnn.training.replica import Replica
 
 SYMBOLS, ROUNDS, SECONDS = 65, 5, 1.0
-EACH = 1
-"""The seed of the trainings in which every process computes all of Muon."""
+DIVIDED, EACH = 1, 2
+"""The seeds of the trainings in which the processes divide Muon's work, and in which each computes all of it."""
 
 Figures = dict[str, float]
 
 
 def optimizer(network: torch.nn.Module, config: TrainingConfig, ranks: Any) -> Optimizer:
-    """The optimizer of a rank, which divides Muon's work unless the seed says otherwise."""
-    return Optimizer(network, config, None if config.seed == EACH else ranks)
+    """The optimizer of a rank, which divides Muon's work or not, as the seed says."""
+    return Optimizer(network, config, ranks if config.seed == DIVIDED else None)
 
 
 def seconds_per_step(units: int, threads: int, **changes: Any) -> float:
@@ -80,7 +80,7 @@ def ways(units: int, processes: int) -> dict[str, Callable[[], float]]:
     return {
         **{f"1 x {count}": lambda count=count: alone(count) for count in counts if count <= cores},
         f"{processes} x {own}": lambda: seconds_per_step(units, own, optimizer="adamw"),
-        "divided": lambda: seconds_per_step(units, own, optimizer="muon"),
+        "divided": lambda: seconds_per_step(units, own, optimizer="muon", seed=DIVIDED),
         "each": lambda: seconds_per_step(units, own, optimizer="muon", seed=EACH),
     }
 
