@@ -5,6 +5,7 @@ Every figure is a ratio to something measured in the same run, in turns:
 - one stream against the usual loop that calls torch.nn.LSTM for one step at a time, both drawing at temperature 0.8;
 - one stream against the least that reading the weights once a character takes: the bare products of a vector with the
   matrices, and a row of input weights, all from the cache;
+- one stream of every cell against one of the LSTM, with as many units and with as many parameters;
 - 64 samples side by side against one stream, within the process and as whole commands;
 - the first character of `charrnn sample` against `python -c "import torch"`;
 - one stream, 64 samples and the first character with the counts of the training text, if the checkpoint has them,
@@ -14,6 +15,7 @@ Every figure is a ratio to something measured in the same run, in turns:
 The commands run the checkpoint, such as one of `charrnn train plays --minutes 2`; without one, a random network.
 """
 
+import dataclasses
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from charrnn.api import LanguageModel
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import ModelConfig, SamplingConfig
+from charrnn.network.cells import CELLS
+from charrnn.network.shapes import count_parameters, hidden_size_for
 from charrnn.runs import find_checkpoint
 from charrnn.sampling.sampler import generate, sample
 from charrnn.training.network import Network, make_network
@@ -128,6 +132,31 @@ def stream_table() -> None:
             f"{1 / speeds['torch'][1]:>7.1f}{speeds['bare'][0]:>15,.0f}{1 / speeds['bare'][1]:>6.2f}"
             f"{speeds['many'][0]:>12,.0f}{speeds['many'][1]:>7.1f}"
         )
+
+
+def cells_table() -> None:
+    """Print the speed of one stream of every cell, with as many units as the LSTM and with as many parameters."""
+    base = config_of(256)
+    parameters = count_parameters(base)
+    alike = [dataclasses.replace(base, cell=name) for name in CELLS if name != "mdlstm"]
+    print(
+        "\ncharacters a second of one stream, and of the lstm's; right, with its number of parameters"
+    )
+    print(f"{'cell':<11}{'units':>6}{'char/s':>9}{'ratio':>7}{'units':>8}{'char/s':>9}{'ratio':>7}")
+    sized = [[config, with_parameters(config, parameters)] for config in alike]
+    models = {config: random_model(config)[0] for pair in sized for config in pair}
+    speeds = median_ratios(
+        {str(c): lambda m=model: one_stream(m) for c, model in models.items()}, str(base)
+    )
+    for pair in sized:
+        parts = ((c.hidden_size, *speeds[str(c)]) for c in pair)
+        shown = [f"{units:>6}{speed:>9,.0f}{ratio:>7.2f}" for units, speed, ratio in parts]
+        print(f"{pair[0].cell:<11}{'  '.join(shown)}")
+
+
+def with_parameters(config: ModelConfig, parameters: int) -> ModelConfig:
+    """A network of about so many parameters."""
+    return dataclasses.replace(config, hidden_size=hidden_size_for(config, parameters))
 
 
 # --- whole commands ----------------------------------------------------------------------------------------------------
@@ -235,6 +264,7 @@ def main(names: list[str]) -> None:
         kernels = library.get("architecture", "unnamed")
         print(f"products by {library['internal_api']} {library['version']}, kernels for {kernels}")
     stream_table()
+    cells_table()
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "random.safetensors"
         save_checkpoint(checkpoint, Checkpoint(random_model(config_of(256))[0]))
