@@ -50,6 +50,8 @@ LINES: dict[str, list[Line]] = {
         ("train", TEXT, *TINY, "--json", "--no-baselines"),
         ("train", PAIRS, "--pairs", *TINY, "--no-baselines"),
         ("train", TEXT, *TINY, "--plan-only"),
+        ("train", TEXT, *TINY, "--no-baselines", "--tensorboard", f"{MADE}t"),
+        ("train", TEXT, *TINY, "--no-baselines", "--mlflow", f"{MADE}m"),
     ],
     "sample": [
         ("sample", RUN, "-n", 300, "--seed", 1, "--temp", 3, "--prompt", "漢"),
@@ -176,8 +178,9 @@ LINES: dict[str, list[Line]] = {
     "runs remove": [("runs", "remove", "c", "--yes", "--out", OTHER_RUNS)],
 }
 """The lines of each command; the first does what the command is for."""
+NEEDED = {"--tensorboard": "tensorboard", "--mlflow": "mlflow"}
+"""The packages without which an option does nothing."""
 WITHOUT_LINE = {
-    *("tensorboard", "mlflow"),  # tests/cli/test_tensorboard.py, test_mlflow.py
     "save_steer",  # written by direction as by units, where a unit must be proven
     *("overwrite", "color", "palette", "names", "counts", "config_file"),  # write nothing
 }

@@ -1,15 +1,18 @@
 """Text, names and models of strangers go through every command, into every form of output: nothing of them acts."""
 
+import contextlib
 import csv
 import json
 import re
+import sqlite3
 import unicodedata
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from commands import HOSTILE, LINES, ODD, TINY, commands, odd_folder, options_that_write
+from commands import HOSTILE, LINES, NEEDED, ODD, TINY, commands, odd_folder, options_that_write
 from helpers import call_charrnn, run_on_terminal
 from safetensors.numpy import load_file
 
@@ -50,10 +53,18 @@ def test_every_option_that_writes_is_in_a_line():
 
 
 IN_FULL = ("sample", "convert", "visualize", "export", "inspect")
+
+
+def marks_of(name, k):
+    """Those of the k-th line of a command."""
+    missing = [NEEDED[word] for word in LINES[name][k] if word in NEEDED]
+    missing = [package for package in missing if not find_spec(package)]
+    skipped = [pytest.mark.skip(reason=f"{package} is not installed") for package in missing]
+    return skipped + [pytest.mark.long] * (k > 0 and name not in IN_FULL)
+
+
 EVERY = [
-    pytest.param(
-        line, id=f"{name} {k}", marks=[] if k == 0 or name in IN_FULL else [pytest.mark.long]
-    )
+    pytest.param(line, id=f"{name} {k}", marks=marks_of(name, k))
     for name in LINES
     for k, line in enumerate(LINES[name])
 ]
@@ -71,7 +82,7 @@ def test_no_text_acts_on_a_terminal_or_in_a_file(line, tmp_path, tmp_path_factor
     assert not acting(seen), seen
     written = [p for p in place.rglob("*") if before.get(p) != p.stat().st_mtime_ns and p.is_file()]
     for path in written:
-        CHECKS[path.suffix](path)
+        CHECKS[EVENTS if path.name.startswith(EVENTS) else path.suffix](path)
     assert written or not any(str(word).startswith(("--svg", "--dump", "--html")) for word in line)
 
 
@@ -156,6 +167,33 @@ def is_plain(path):
     assert not acting(text), text
 
 
+def is_log(path):
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    texts = [
+        text.decode()
+        for event in EventFileLoader(str(path)).Load()
+        for value in event.summary.value
+        for text in value.tensor.string_val
+    ]
+    assert texts
+    assert not any(map(acting, texts))
+
+
+def is_database(path):
+    with contextlib.closing(sqlite3.connect(path)) as store:
+        tables = store.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        cells = [
+            cell
+            for (table,) in tables
+            for row in store.execute(f'SELECT * FROM "{table}"')
+            for cell in row
+            if isinstance(cell, str)
+        ]
+    assert cells
+    assert not any(map(acting, cells))
+
+
 def has_rows(path):
     from pyarrow import parquet
 
@@ -171,7 +209,12 @@ def is_anything(path):
     """A file of charrnn's own, with a content of numbers."""
 
 
+EVENTS = "events.out.tfevents"
+"""The beginning of the name of a log of TensorBoard."""
 CHECKS = {
+    EVENTS: is_log,
+    ".db": is_database,
+    ".lock": is_anything,
     ".svg": is_svg,
     ".html": is_page,
     ".csv": is_table,

@@ -164,6 +164,17 @@ def test_settings_and_metrics_are_those_of_the_record(here, fake, tmp_path):
     assert last.run["mlflow"] == {"run_id": "r0"}
 
 
+def test_names_with_any_characters_are_logged_escaped(here, fake, tmp_path):
+    """A database holds no byte of a name that is not UTF-8."""
+    odd = "\x1b[8m\u202ea\udcff"
+    (tmp_path / odd).write_text(make_text(2000), encoding="utf-8")
+    here(odd, "--steps", 2, "--mlflow", odd + "s", "--out", odd + "runs")
+    (run,) = only_store(fake).runs.values()
+    for text in (*run.tags.values(), *run.params.values()):
+        assert text.isprintable()
+    assert r"\x1b[8m\u202ea\udcff" in run.tags["charrnn.corpus"]
+
+
 def test_a_resumed_run_is_the_same_run_of_mlflow(here, fake, monkeypatch):
     with monkeypatch.context() as patch:
         stopped_after(patch, 4)

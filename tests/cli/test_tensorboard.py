@@ -140,6 +140,16 @@ def test_speed_counts_training_alone_and_a_run_without_validation_has_no_such_cu
     }
 
 
+def test_a_sample_stays_in_the_code_of_its_markdown(here, fake, monkeypatch):
+    """A line ends at a carriage return, too."""
+    monkeypatch.setattr(
+        "charrnn.cli.train.tensorboard.written", lambda _: "a\r# b\x85\u2028\x1b[2J\u202e\n<b>"
+    )
+    train(here, "--steps", 2, "-q", "--tensorboard", "logs")
+    (text,) = fake.opened[0].texts.values()
+    assert text.splitlines() == ["    a␍# b▯▯␛[2J▯", "    <b>"]
+
+
 def test_a_log_changes_nothing_of_the_run(here, fake):
     train(here, "--steps", 6, "--dropout", 0.2, "-q", "--tensorboard", "logs")
     train(here, "--steps", 6, "--dropout", 0.2, "-q", "--out", "other")

@@ -20,6 +20,7 @@ from charrnn.cli.train.run_log import RunLog
 from charrnn.errors import EnvironmentFault, UsageError
 from charrnn.files import environment_fault
 from charrnn.settings import plain_value
+from charrnn.wording import escape
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -110,13 +111,15 @@ class MlflowLog(RunLog):
         """A new MLflow run with the settings of this one."""
         trainer, client = self.trainer, self.client
         run = client.create_run(
-            self._experiment(experiment, place), run_name=trainer.folder.name, tags=self._tags()
+            self._experiment(experiment, place), escape(trainer.folder.name), tags=self._tags()
         )
         run_id = str(run.info.run_id)
         trainer.metadata["mlflow"] = {"run_id": run_id}
         values = self._parameters()
         parameters = [
-            self.entities.Param(n, str(v)[:LONGEST_VALUE]) for n, v in values.items() if v != ""
+            self.entities.Param(n, escape(str(v))[:LONGEST_VALUE])
+            for n, v in values.items()
+            if v != ""
         ]
         for start in range(0, len(parameters), MAX_PARAMETERS):
             client.log_batch(run_id, params=parameters[start : start + MAX_PARAMETERS])
@@ -132,13 +135,14 @@ class MlflowLog(RunLog):
 
     def _tags(self) -> dict[str, str]:
         corpus = self.trainer.metadata.get("corpus", {})
-        return {
+        tags = {
             "mlflow.source.name": "charrnn train",
             "mlflow.source.type": "LOCAL",
             "charrnn.version": str(self.trainer.metadata.get("versions", {}).get("charrnn")),
             "charrnn.folder": str(self.trainer.folder.absolute()),
-            "charrnn.corpus": " ".join(map(str, corpus.get("sources", ())))[:LONGEST_VALUE],
+            "charrnn.corpus": " ".join(map(str, corpus.get("sources", ()))),
         }
+        return {name: escape(value)[:LONGEST_VALUE] for name, value in tags.items()}
 
     def _parameters(self) -> dict[str, Any]:
         """The settings of the text, the network and the training, by their names."""

@@ -12,6 +12,7 @@ from charrnn.cli.progress import written
 from charrnn.cli.train.run_log import RunLog
 from charrnn.errors import UsageError
 from charrnn.files import environment_fault
+from charrnn.render.glyphs import harmless
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -59,7 +60,7 @@ class TensorBoardLog(RunLog):
         """Write the figures of an evaluation, and a sample."""
         for name, value in figures.items():
             self.writer.add_scalar(name, value, step)
-        lines = written(self.trainer).split("\n")
+        lines = harmless(written(self.trainer)).split("\n")  # a carriage return would end the code
         self.writer.add_text(
             "sample", "\n".join(f"    {line}" for line in lines), step
         )  # Markdown's code
