@@ -207,6 +207,11 @@ def require_place(path: Path, *, folder: bool = False) -> None:
         raise UsageError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
 
 
+def typed_path(name: str) -> Path:
+    """The path of a name that was typed, in which ~ is a home folder, if there is one."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111 (Path's own raises where there is none)
+
+
 class CtrlC:
     """Whether Ctrl-C was pressed in a `ctrl_c_raises` block.
 

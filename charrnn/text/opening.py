@@ -15,12 +15,19 @@ from charrnn.text.pairs import read_pairs
 from charrnn.text.sources import Notes, Part, TextSource, in_memory
 from charrnn.text.vocabulary import Vocabulary
 
+HOMELESS = Path("/.cache/charrnn").absolute()
+"""The cache of a user without a home folder, such as one in a container without a name."""
+
 
 def user_cache() -> Path:
     """The per-user folder for downloads and encoded corpora."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("charrnn")
+    try:
+        folder = user_cache_path("charrnn")
+    except RuntimeError:  # by platformdirs 4.14; earlier versions give a folder called ~
+        folder = Path("~")
+    return folder if folder.is_absolute() else HOMELESS
 
 
 def open_corpus(

@@ -113,6 +113,7 @@ def test_the_text_is_saved(together, tmp_path):
         (":back", "no step to undo"),
         (":save", "needs a name"),
         (":save /nowhere/x", "/nowhere/x"),
+        (":save ~nobody-of-this-name/x", "~nobody-of-this-name/x"),
         ("é\x1b", "é (U+00E9 LATIN SMALL LETTER E WITH ACUTE)"),
     ],
 )

@@ -32,6 +32,7 @@ from charrnn.cli import terminal
 from charrnn.cli.app import obey
 from charrnn.errors import EnvironmentFault
 from charrnn.model import CharRNN
+from charrnn.text.opening import HOMELESS, user_cache
 from charrnn.training import run_folder
 
 SMALL = ("--hidden-size", 8, "--embedding-size", 4, "--batch-size", 4, "--sequence-length", 8)
@@ -253,6 +254,35 @@ def test_a_command_works_in_any_surroundings_or_says_what_is_missing(
         assert re.search("charrnn: (cannot write the output|the working folder)", err)
     if around.is_gone or around.out == "closed":
         assert err.count("\n") <= 2
+
+
+@pytest.mark.parametrize("name", ["train", "score"])
+def test_without_a_home_folder_no_folder_is_made_beside_the_text(
+    name, tmp_path, tmp_path_factory, monkeypatch
+):
+    """As in a container whose user has neither HOME nor an entry in passwd."""
+    place = odd_folder(tmp_path_factory, tmp_path / ODD)
+    monkeypatch.chdir(place)
+    before = {*place.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr("pwd.getpwuid", {}.__getitem__)
+        patch.setattr("charrnn.text.opening.HOMELESS", Path(NOWHERE))
+        status, _, err = obeyed(LINES[name][0], ODDITIES["no home"], patch)
+    assert (status, "Traceback" in err) == (0, False)
+    assert {*place.iterdir()} - before <= {place / ODD}
+
+
+@pytest.mark.parametrize("found", [Path("~/.cache/charrnn"), Path("here/charrnn"), RuntimeError])
+def test_the_cache_is_never_in_the_working_folder(found, monkeypatch):
+    """Versions of platformdirs differ in what they make of a home folder that is missing, or no absolute path."""
+
+    def known(_):
+        if found is RuntimeError:
+            raise found
+        return found
+
+    monkeypatch.setattr("platformdirs.user_cache_path", known)
+    assert user_cache() == HOMELESS
 
 
 READ_INPUT = [

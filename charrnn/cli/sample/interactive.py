@@ -10,10 +10,9 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import CtrlC, ctrl_c_raises, is_quiet, report
+from charrnn.cli.terminal import CtrlC, ctrl_c_raises, is_quiet, report, typed_path
 from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError, DataError, SettingError, UsageError
 from charrnn.render.glyphs import harmless
@@ -206,7 +205,7 @@ class LineInterface:
         if not name:
             raise UsageError("the file needs a name", "for example :save story.txt")
         try:
-            self._session.save(Path(name).expanduser(), replace=replace)
+            self._session.save(typed_path(name), replace=replace)
         except UsageError as error:
             hint = error.hint or f":save! {name} replaces it"
             raise UsageError(error.message, hint) from error

@@ -7,7 +7,6 @@ are those of `charrnn.sampling.session`.
 import asyncio
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import Application
@@ -28,6 +27,7 @@ from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import TextArea
 
+from charrnn.cli.terminal import typed_path
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.render.glyphs import harmless
 from charrnn.wording import counted, escape
@@ -236,7 +236,7 @@ class Screen:
         if not name:
             raise UsageError("the file needs a name; Escape goes back")
         try:
-            self._session.save(Path(name).expanduser(), replace=name == self._replaces)
+            self._session.save(typed_path(name), replace=name == self._replaces)
         except UsageError as error:
             self._replaces = name
             hint = error.hint or "press Enter again to replace it"
