@@ -32,12 +32,18 @@ from charrnn.training.plan import (
     with_limit,
 )
 from charrnn.training.ranks import apart, here, num_cores
+from charrnn.training.replica import rows_in, rows_of
 from charrnn.training.rtrl import make_replica
 from charrnn.training.speed import Machine, Together, Trial
 
 TRIAL_SECONDS = 0.4
 LONGEST_TRIAL = 4.0
 """Seconds, without the first step, after which a trial ends with the steps that it has, even if they were to warm up."""
+SLOW = 2.0
+"""Seconds of a step from which on it is not measured twice: trials would take minutes."""
+MOST_LOGITS = 1 << 27
+"""Logits of a step beyond which almost all of its time is the head's: it is measured on fewer batch rows, to which that
+is proportional, and neither a kernel nor one thread is tried for it."""
 FAR_BEHIND = 3.0
 """How many times slower than the fastest a way is that is not measured again."""
 ROUNDS = 3
@@ -59,7 +65,7 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: A
     """The time of one training step on this machine, measured on a throwaway network.
 
     The median of as many steps as fit in TRIAL_SECONDS, one at least, after two that warm up. Where the second one alone
-    takes LONGEST_TRIAL, it counts.
+    takes LONGEST_TRIAL, it counts. A step with more than MOST_LOGITS is measured on some of its batch rows.
 
     Args:
         model_config: the network.
@@ -73,6 +79,9 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: A
         shape = (config.sequence_length, config.batch_size)
         ids = np.random.default_rng(0).integers(model_config.vocab_size, size=shape)
         batch = ids, ids
+    rows = rows_in(batch[0])
+    few = min(rows, max(here().size, rows * MOST_LOGITS // _num_logits(model_config, config)))
+    batch = batch if few == rows else rows_of(batch, slice(0, few))
     with (
         thread_count(config.threads),
         memory_faults(config.batch_size),
@@ -83,7 +92,12 @@ def seconds_per_step(model_config: ModelConfig, config: TrainingConfig, batch: A
             for _ in range(at_once):
                 replica.step(len(times), batch, 1.0)
             times.append((synchronized_clock(device) - began) / at_once)
-    return statistics.median(times[2:] or times[-1:])
+    return statistics.median(times[2:] or times[-1:]) * rows / few
+
+
+def _num_logits(network: ModelConfig, config: TrainingConfig) -> int:
+    """The numbers that the head gives in a step."""
+    return config.batch_size * config.sequence_length * network.vocab_size
 
 
 def plan_here(
@@ -116,7 +130,7 @@ def plan_here(
     plan = make_plan(size, machine, network, request)
     planned = _as_read(size, plan.config)
     if timed and not machine.has_tried(plan.model_config, planned):
-        seconds = min(measure(plan.model_config, planned) for _ in range(2))
+        seconds = _measured(measure, plan.model_config, planned)
         exact = Trial.of(plan.model_config, planned, seconds)
         machine = dataclasses.replace(machine, trials=(*machine.trials, exact))
         plan = make_plan(size, machine, network, request)
@@ -124,6 +138,12 @@ def plan_here(
         planned = _as_read(size, plan.config)
         plan = dataclasses.replace(plan, together=_together(plan.model_config, planned, measure))
     return plan
+
+
+def _measured(measure: Measure, network: ModelConfig, config: TrainingConfig) -> float:
+    """The faster of two trials of a network; a SLOW one is not repeated."""
+    seconds = measure(network, config)
+    return seconds if seconds >= SLOW else min(seconds, measure(network, config))
 
 
 def _together(network: ModelConfig, config: TrainingConfig, measure: Measure) -> Together:
@@ -138,6 +158,8 @@ def _together(network: ModelConfig, config: TrainingConfig, measure: Measure) ->
         fastest, way = min(times, key=itemgetter(0))
         alone.append(fastest)
         ways = [way]
+        if together[-1] >= SLOW:
+            break
     of_one = way.threads if config.device == "cpu" else 0
     return Together(here().size, together, alone, of_one)
 
@@ -162,7 +184,7 @@ def try_machine(
     """Choose precision, kernel and threads for the first size, and measure the others with them.
 
     Each is measured twice, all once before any for the second time, and the faster one counts: whatever else ran for a
-    moment slows down one of the two.
+    moment slows down one of the two. Where a step is SLOW, the first size stands for the others.
 
     Args:
         model_config: the network, but for its hidden size.
@@ -177,8 +199,13 @@ def try_machine(
     require_precision(config.precision, torch.device(config.device))
     networks = [dataclasses.replace(model_config, hidden_size=h) for h in hidden_sizes]
     chosen, seconds = _choose_arithmetic(networks[0], config, measure, choose)
+    if seconds >= SLOW:
+        networks = networks[:1]
     once = [seconds, *(measure(network, chosen) for network in networks[1:])]
-    twice = [measure(network, chosen) for network in networks]
+    twice = [
+        first if first >= SLOW else measure(network, chosen)
+        for network, first in zip(networks, once, strict=True)
+    ]
     trials = map(Trial.of, networks, itertools.repeat(chosen), map(min, once, twice))
     return Machine(chosen.device, chosen.threads, chosen.precision, chosen.kernel, tuple(trials))
 
@@ -189,13 +216,13 @@ def _choose_arithmetic(
     """The config with precision, kernel and threads chosen, and the seconds that a step then takes.
 
     All ways are measured once before any is measured again, and the faster time of each counts. Those that are far
-    behind are not measured again.
+    behind, or SLOW, are not measured again.
     """
     ways = _ways(network, config, choose)
     times = [measure(network, way) for way in ways]
     if len(ways) == 1:
         return ways[0], times[0]
-    in_reach = FAR_BEHIND * min(times)
+    in_reach = min(SLOW, FAR_BEHIND * min(times))
     for k, way in enumerate(ways):
         if times[k] <= in_reach:
             times[k] = min(times[k], measure(network, way))
@@ -209,8 +236,9 @@ def _ways(
     """The config with each precision, kernel and number of threads that may be the fastest.
 
     One thread is among them: where another program keeps a core busy, threads that wait for each other at every time
-    step are many times slower than one that waits for none.
+    step are many times slower than one that waits for none. With more than MOST_LOGITS neither it nor the loop is.
     """
+    is_large = _num_logits(network, config) > MOST_LOGITS
     on_cpu = config.device == "cpu"
     cell = cell_of(network)
     precisions: list[Precision] = [config.precision]
@@ -221,11 +249,11 @@ def _ways(
         precisions = ["float32", "bfloat16"] if may_be_bfloat16 else ["float32"]
     if "kernel" in choose:
         kernels = ["fused" if cell.torch_class else "loop"]
-        if on_cpu and cell.backward and cell.torch_class in SLOW_KERNELS:
+        if on_cpu and cell.backward and cell.torch_class in SLOW_KERNELS and not is_large:
             kernels.append("loop")
     if "threads" in choose:
         threads = [torch.get_num_threads()]
-        if on_cpu and threads[0] > 1:
+        if on_cpu and threads[0] > 1 and not is_large:
             threads.append(1)
     return [
         dataclasses.replace(config, precision=precision, kernel=kernel, threads=count)

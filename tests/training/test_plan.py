@@ -466,6 +466,47 @@ def test_measuring_a_real_step_takes_some_time(monkeypatch):
     assert made.precision in ("float32", "bfloat16")
 
 
+def test_slow_steps_are_measured_once(monkeypatch):
+    monkeypatch.setattr("charrnn.training.measure.may_choose_bfloat16", lambda _: True)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    tried = []
+
+    def measure(network, config):
+        tried.append((network.hidden_size, config.precision, config.threads))
+        return 9.0
+
+    for vocab_size, threads in ((65, (2, 1)), (100_000, (2,))):
+        tried.clear()
+        request = TrainingRequest(minutes=2)
+        made = plan_here(PLAYS, request.network(vocab_size), request, "cpu", measure)
+        ways = [(256, p, n) for p in ("float32", "bfloat16") for n in threads]
+        assert tried == [*ways, (made.model_config.hidden_size, "float32", threads[-1])]
+
+
+class Rows:
+    """A network whose steps keep the shape of what they read."""
+
+    def __init__(self, shapes):
+        self.shapes = shapes
+
+    def step(self, number, batch, rate):
+        self.shapes.append(batch[0].shape)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(("most", "rows"), [(1000, 8), (100, 3), (1, 1)])
+def test_a_step_with_a_large_vocabulary_is_measured_on_few_rows(most, rows, monkeypatch):
+    shapes, clock = [], itertools.count()
+    monkeypatch.setattr("charrnn.training.measure.MOST_LOGITS", most)
+    monkeypatch.setattr("charrnn.training.measure.make_replica", lambda *_: Rows(shapes))
+    monkeypatch.setattr("charrnn.training.measure.synchronized_clock", lambda _: next(clock))
+    config = TrainingConfig(batch_size=8, sequence_length=3)
+    assert seconds_per_step(ModelConfig(vocab_size=10, hidden_size=8), config) == 8 / rows
+    assert {*shapes} == {(3, rows)}
+
+
 def test_a_slow_first_step_does_not_spoil_the_measurement(monkeypatch):
     clock = iter([0, 9, 9, 9.5, 10, 10.01, 11, 12])
     monkeypatch.setattr("charrnn.training.measure.synchronized_clock", lambda _: next(clock))

@@ -3,7 +3,7 @@
 import contextlib
 from typing import TYPE_CHECKING
 
-from charrnn.cli.terminal import is_quiet, print_json, warn
+from charrnn.cli.terminal import is_quiet, print_json, say, warn
 from charrnn.cli.train.json_lines import event_record
 from charrnn.cli.work import working
 from charrnn.config import ModelConfig, TrainingRequest
@@ -21,6 +21,8 @@ SPIN_COUNT = "5000"
 """How long a thread of torch's waits busily for the others (GOMP_SPINCOUNT). The usual count is sixty times larger,
 and training beside another busy program can then become ten times slower."""
 
+MANY_SYMBOLS = 20_000
+"""Symbols from which on measuring the machine takes some time, which is reported."""
 WORKSPACE = ":4096:8"
 """Memory of cuBLAS, one of the two values with which NVIDIA promises the same bits in each run."""
 
@@ -56,6 +58,8 @@ def plan_run(text: "Corpus", network: ModelConfig, request: TrainingRequest, dev
     """Plan what a request leaves open, and show that this machine is being measured."""
     from charrnn.training import new_run
 
+    if network.vocab_size >= MANY_SYMBOLS:
+        say(f"measuring   how long a step with {network.vocab_size:,} symbols takes ...")
     with working(None, "measurement") as work:
         return new_run.plan_run(text, network, request, device, lambda: work.advance(1))
 
