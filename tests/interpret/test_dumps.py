@@ -711,6 +711,29 @@ def test_a_dump_that_contradicts_itself_is_refused(changed, tmp_path, wording):
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize("ending", SEEN_AGAIN)
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"length": 10**9}, {"characters": 10**9}, {"items": 10**9}, {"predictions": 9}),
+        {"layers": 64, "hidden_size": 65_536},
+    ],
+    ids=str,
+)
+def test_the_header_of_chosen_units_is_not_believed(lie, ending, tmp_path, monkeypatch, wording):
+    """What it says is compared with the arrays before memory is taken for it, and a network is not larger than that."""
+    monkeypatch.setattr("charrnn.text.sources.MAX_EXPANSION", 1_000_000)
+    path, record_of = tmp_path / f"d{ending}", Header.record
+    with monkeypatch.context() as patch:
+        patch.setattr(Header, "record", lambda self: record_of(self) | lie)
+        dump(make_model(), TEXT, path, units=[Unit(0, "h", 2)])
+    tracemalloc.start()
+    with wording.raises(DataError):
+        Dump(path).read(keep="h")
+    assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    tracemalloc.stop()
+
+
 def test_a_pickle_is_never_loaded(tmp_path, wording):
     class Trap:
         def __reduce__(self):

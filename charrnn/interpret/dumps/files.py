@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -38,6 +38,9 @@ class Arrays(Protocol):
 
     def header(self) -> str:
         """The header as JSON."""
+
+    def require(self, name: str, spec: Spec) -> None:
+        """Raise one of DAMAGE unless there is an array of this type and shape."""
 
     def first(self, name: str, spec: Spec, count: int) -> Array:
         """The first `count` rows of an array, which must have the type and shape of `spec`."""
@@ -84,27 +87,23 @@ class _Npz:
         name = "header" if "header.npy" in members else NAMES_1["header"]
         return self._member(name, None, ()).tobytes().decode("utf-32-le")
 
+    def require(self, name: str, spec: Spec) -> None:
+        """See `Arrays`."""
+        with self._archive.open(f"{name}.npy") as file:
+            _require_spec(file, _in_npz(name, spec))
+
     def first(self, name: str, spec: Spec, count: int) -> Array:
         """See `Arrays`."""
-        if not name.endswith("text"):
-            return self._member(name, spec, (count, *spec.shape[1:]))
-        string = Spec(np.dtype(f"<U{spec.shape[0]}"), ())
-        return self._member(name, string, (count,), spec.dtype)
+        is_text = name.endswith("text")
+        shape = (count,) if is_text else (count, *spec.shape[1:])
+        return self._member(name, _in_npz(name, spec), shape, spec.dtype if is_text else None)
 
     def _member(
         self, name: str, spec: Spec | None, shape: tuple[int, ...], dtype: Any = None
     ) -> Array:
         """The beginning of a member as an array of `shape`. The member must be as `spec` says; None means a string."""
         with self._archive.open(f"{name}.npy") as file:
-            if np.lib.format.read_magic(file) != (1, 0):
-                raise ValueError("a NumPy header of another version")
-            actual_shape, is_fortran, actual_dtype = np.lib.format.read_array_header_1_0(file)
-            if spec is None:
-                is_text = actual_dtype.kind == "U" and not actual_shape
-                if not is_text or actual_dtype.itemsize > LONGEST_HEADER:
-                    raise ValueError("no header")
-            elif is_fortran or (actual_dtype, actual_shape) != spec:
-                raise ValueError("another type or shape")
+            actual_dtype = _require_spec(file, spec)
             dtype = actual_dtype if dtype is None else dtype
             size = int(np.prod(shape)) * dtype.itemsize
             data = file.read(size)
@@ -113,6 +112,24 @@ class _Npz:
         if len(data) != size:
             raise ValueError("too short")
         return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _in_npz(name: str, spec: Spec) -> Spec:
+    """How an array is stored in an .npz file: the text is a string there."""
+    return Spec(np.dtype(f"<U{spec.shape[0]}"), ()) if name.endswith("text") else spec
+
+
+def _require_spec(file: IO[bytes], spec: Spec | None) -> np.dtype[Any]:
+    """Read NumPy's header of an array, which must be as `spec` says, or a short string for None; return the type."""
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("a NumPy header of another version")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if spec is None:
+        if dtype.kind != "U" or shape or dtype.itemsize > LONGEST_HEADER:
+            raise ValueError("no header")
+    elif is_fortran or (dtype, shape) != spec:
+        raise ValueError("another type or shape")
+    return dtype
 
 
 class _Safetensors:
@@ -148,14 +165,17 @@ class _Safetensors:
         if self._checksums[name] != f"{crc:08x}":
             raise ValueError("another checksum")
 
-    def first(self, name: str, spec: Spec, count: int) -> Array:
+    def require(self, name: str, spec: Spec) -> None:
         """See `Arrays`."""
         rows = self._file.get_slice(name)
-        if (rows.get_dtype(), tuple(rows.get_shape())) != (
-            SAFETENSORS_TYPES[spec.dtype.str],
-            spec.shape,
-        ):
+        expected = SAFETENSORS_TYPES[spec.dtype.str], spec.shape
+        if (rows.get_dtype(), tuple(rows.get_shape())) != expected:
             raise ValueError("another type or shape")
+
+    def first(self, name: str, spec: Spec, count: int) -> Array:
+        """See `Arrays`."""
+        self.require(name, spec)
+        rows = self._file.get_slice(name)
         num_rows = spec.shape[0]
         step = max(1, BLOCK * num_rows // max(1, spec.num_bytes))
         blocks = (rows[k : min(k + step, num_rows)] for k in range(0, num_rows, step))

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.errors import UsageError
+from charrnn.errors import DataError, UsageError
 from charrnn.interpret.dumps.files import NAMES_1, Arrays, opened
 from charrnn.interpret.dumps.header import Array, Header, headers_in
 from charrnn.interpret.recording import Recording
 from charrnn.interpret.units import Unit
 from charrnn.text.pairs import END
+from charrnn.text.sources import expansion_limit
 
 READABLE = (".npz", ".safetensors")
 """The endings of the files that can be read back."""
@@ -49,11 +50,35 @@ class Dump:
         self.path, self._prefix = path, f"{side}_" if side else ""
         with opened(path) as file:
             headers = headers_in(file.header())
+            if side in headers:
+                _Rows(file, headers[side], self._prefix).require()
         if side not in headers:
             has = " and ".join(NOUNS[own] for own in headers)
             raise UsageError(f"{path} has {has}, not {NOUNS.get(side, side)}")
         self.header = headers[side]
         self.network = self.header.network
+
+    def states_size(self, keep: Collection[str], count: int) -> int:
+        """The bytes that states and gates take in memory at the first `count` positions.
+
+        Args:
+            keep: their letters.
+            count: the positions.
+
+        Raises:
+            DataError: chosen units lie in a network so large that these are far more than the file.
+        """
+        header = self.header
+        letters = [letter for letter in header.arrays if letter in keep]
+        need = 4 * count * len(letters) * header.layers * header.hidden_size
+        limit = expansion_limit(self.path.stat().st_size)
+        if header.units is not None and need > limit:
+            raise DataError(
+                f"cannot show {self.path}: its units are some of {header.layers:,} x {header.hidden_size:,}, "
+                f"whose states would take more than {limit:,} bytes",
+                "read fewer characters",
+            )
+        return need
 
     def read(
         self, *, keep: Collection[str] = (), top: int = 0, characters: int | None = None
@@ -70,9 +95,11 @@ class Dump:
         """
         header = self.header
         with opened(self.path) as file:
+            offsets, num_characters = _Rows(file, header, self._prefix).extent(characters)
+        count = len(offsets)
+        self.states_size(keep, count)
+        with opened(self.path) as file:
             rows = _Rows(file, header, self._prefix)
-            offsets, num_characters = rows.extent(characters)
-            count = len(offsets)
             text = rows.first("text", num_characters).tobytes().decode("utf-32-le")
             ends = header.source.is_encoder  # the end of a source is no symbol, but ends its line
             pieces = tuple(_pieces(text, offsets.tolist(), header.source.level, with_ends=ends))
@@ -133,10 +160,17 @@ class _Rows:
         self._prefix = prefix
         self._names = NAMES_1 if header.version == 1 else {}
 
+    def require(self) -> None:
+        """Raise one of DAMAGE unless the arrays are those of the header."""
+        for name, spec in self._specs.items():
+            self._file.require(self._named(name), spec)
+
     def first(self, name: str, count: int) -> Array:
         """The first `count` rows of an array."""
-        named = self._prefix + self._names.get(name, name)
-        return self._file.first(named, self._specs[name], count)
+        return self._file.first(self._named(name), self._specs[name], count)
+
+    def _named(self, name: str) -> str:
+        return self._prefix + self._names.get(name, name)
 
     def extent(self, characters: int | None) -> tuple[Array, int]:
         """The offset of each symbol to read, and the number of characters up to the end of the last."""
