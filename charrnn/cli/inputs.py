@@ -109,10 +109,13 @@ def read_text(source: "TextSource", config: CorpusConfig, most: int | None = Non
 
     Raises:
         DataError: it is not UTF-8 and has no byte order mark, or is a stream too long for memory.
+        EnvironmentFault: the memory has no room for it.
     """
+    from charrnn.cli.reading import require_memory_for
     from charrnn.text.pieces import as_text, read_pieces
     from charrnn.text.sources import Notes, in_memory
 
+    require_memory_for(source)
     try:
         pieces = read_pieces(in_memory(source), config, Notes())
         text = "".join(_needed(pieces, config, most) if source.is_stream else pieces)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from charrnn.cli.extras import require_extra
 from charrnn.cli.terminal import require_place
 from charrnn.config import FILES
-from charrnn.errors import DataError, SettingError
+from charrnn.errors import SettingError
 from charrnn.settings import Config, setting
 
 if TYPE_CHECKING:
@@ -82,22 +82,21 @@ def read_bytes(name: str) -> bytes:
     """The bytes of a file, a pipe or standard input.
 
     Raises:
-        DataError: there is no such file, or it cannot be read.
+        DataError: there is no such file, it cannot be read, or is a stream too long for memory.
+        EnvironmentFault: the memory has no room for it.
         UsageError: standard input is closed, or a terminal.
     """
     from charrnn.cli.inputs import stdin_bytes, streams_in
+    from charrnn.cli.reading import require_memory_for
     from charrnn.cli.work import reading_streams
+    from charrnn.text.sources import byte_pieces, in_memory, plain_file, plain_stream
 
     with reading_streams(streams_in([name])):
-        if name == STREAM:
-            return stdin_bytes().read()
-        try:
-            return Path(name).read_bytes()
-        except FileNotFoundError:
-            raise DataError(f"there is no file {name!r}") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise DataError(f"cannot read {name!r}: {reason}") from error
+        source = (
+            plain_stream(stdin_bytes(), called(name)) if name == STREAM else plain_file(Path(name))
+        )
+        require_memory_for(source)
+        return b"".join(byte_pieces(in_memory(source)))
 
 
 def called(name: str) -> str:

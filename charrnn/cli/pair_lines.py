@@ -9,6 +9,7 @@ from charrnn.cli.own_text import VALIDATION_TEXT, corpus_name
 from charrnn.cli.terminal import say
 from charrnn.errors import DataError
 from charrnn.runs import title_of
+from charrnn.text.sources import MAX_STREAM
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -87,7 +88,16 @@ class PairLines:
         reading = reading_of(self.loaded)
         texts = open_lines(self.names, reading)
         lines = chain.from_iterable(part for text in texts for part in text.lists(reading))
-        yield from filter(None, lines)
+        left = MAX_STREAM
+        for line in lines:
+            left -= len(line) + 1
+            if left < 0:
+                raise DataError(
+                    f"there are more than {MAX_STREAM:,} characters to read, too many to be held in memory",
+                    "read fewer with --max-chars",
+                )
+            if line:
+                yield line
 
     def _own(self) -> list[str]:
         from charrnn.cli.own_corpus import read_own_corpus

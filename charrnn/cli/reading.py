@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from charrnn.interpret.recording import Recording
     from charrnn.interpret.units import Unit
     from charrnn.model import CharRNN
+    from charrnn.text.sources import TextSource
+
+
+LARGE = 1 << 26
+"""Bytes of a file up to which the memory has room for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,11 +337,11 @@ def read_dump(
     for what in arrays or ("",):
         dump.require(what, units, predictions)
     keep = {unit.what for unit in units} | set(arrays)
-    header, there = dump.header, dump.header.characters
+    there = dump.header.characters
     if most is not None and there > most:
         say(f"charrnn: the first {most:,} of {there:,} characters; --max-chars reads more")
     count = there if most is None else min(there, most)
-    _require_free(4 * count * len(keep) * header.layers * header.hidden_size, count)
+    _require_free(dump.states_size(keep, count), count)
     return dump.read(keep=keep, top=predictions, characters=most)
 
 
@@ -350,6 +355,16 @@ def _require_free(need: int, characters: int) -> None:
         raise EnvironmentFault(
             f"the states of {counted(characters, 'character')} take {size(need)}, but {size(free)} of memory are free",
             "read fewer with --max-chars",
+        )
+
+
+def require_memory_for(source: "TextSource") -> None:
+    """Raise EnvironmentFault if a file, as it is on the disk, is larger than the free memory."""
+    need = Path(source.path).stat().st_size if source.path else 0
+    if need > LARGE and need > (free := free_memory()):
+        raise EnvironmentFault(
+            f"{source.name} has {size(need)}, but {size(free)} of memory are free",
+            "give a part of it: head -c 1000000 FILE",
         )
 
 

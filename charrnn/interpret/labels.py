@@ -47,9 +47,9 @@ def of_file(path: Path, text: str) -> Labeling:
     """
     from charrnn.config import CorpusConfig
     from charrnn.text.pieces import read_pieces
-    from charrnn.text.sources import Notes, file_source
+    from charrnn.text.sources import Notes, file_source, in_memory
 
-    pieces = read_pieces(file_source(path), CorpusConfig(), Notes())
+    pieces = read_pieces(in_memory(file_source(path)), CorpusConfig(), Notes())
     lines = "".join(pieces).removesuffix("\n").split("\n")
     if len(lines) != len(text):
         raise DataError(

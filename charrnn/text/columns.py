@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import DataError, EnvironmentFault
-from charrnn.text.sources import Notes, TextSource, file_source
+from charrnn.text.sources import Notes, TextSource, file_source, in_memory
 
 BINARY = {".parquet": "parquet", ".arrow": "arrow"}
 """The kinds of these tables, by the endings of their names."""
@@ -61,7 +61,7 @@ class _reading:  # noqa: N801 (a context manager, as `contextlib.closing` is one
         self._open = _Parquet if kind == "parquet" else _Arrow
 
     def __enter__(self) -> Any:
-        self._file: Any = self._source.open()
+        self._file: Any = in_memory(self._source).open()
         try:
             if not self._file.seekable():
                 self._file = io.BytesIO(self._file.read())

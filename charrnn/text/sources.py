@@ -113,21 +113,26 @@ class Notes:
 
 
 def file_source(path: Path) -> TextSource:
-    """A file, or the text inside a compressed one.
+    """A file, or the text inside a compressed one; errors as for `plain_file`."""
+    return unpacked(plain_file(path))
+
+
+def plain_file(path: Path) -> TextSource:
+    """A file or a pipe, its bytes as they are.
 
     Raises:
         DataError: there is no such file, it cannot be read, or it is neither a file nor a pipe.
     """
     try:
         if path.is_char_device() or path.is_block_device():
-            raise DataError(f"{path} is a device, not a text")
+            raise DataError(f"{path} is a device, not a file")
         if path.is_fifo():
-            return spooled_source(path.open("rb"), str(path), owned=True)
+            return plain_stream(path.open("rb"), str(path), owned=True)
         with path.open("rb"):
             pass
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
-    return unpacked(TextSource(str(path), lambda: path.open("rb"), path=str(path)))
+    return TextSource(str(path), lambda: path.open("rb"), path=str(path))
 
 
 ADDRESS = re.compile(r"(?i)([a-z][a-z0-9+.-]+)://\S+")
@@ -237,7 +242,7 @@ class _Bounded(io.RawIOBase):
             raise DataError(f"{self._name} is a damaged {self._ending} file: {error}") from error
         self._so_far += len(piece)
         # of a stream the size is known so far
-        limit = _limit(self._size or self._packed.tell())
+        limit = expansion_limit(self._size or self._packed.tell())
         if self._so_far > limit:
             raise _bomb(self._name, limit, "unpack it yourself, or only a part of it (head -c)")
         return piece
@@ -253,13 +258,13 @@ class _Bounded(io.RawIOBase):
 def require_no_bomb(archive: zipfile.ZipFile, name: str) -> None:
     """Raise DataError if the members of a .zip file expand without bound."""
     members = archive.infolist()
-    limit = _limit(sum(member.compress_size for member in members))
+    limit = expansion_limit(sum(member.compress_size for member in members))
     if sum(member.file_size for member in members) > limit:
         raise _bomb(name, limit, "save it again without compression")
 
 
-def _limit(size: int) -> int:
-    """The bytes to which a compressed file of a size may expand."""
+def expansion_limit(size: int) -> int:
+    """The bytes to which a file of a size may expand."""
     return max(MAX_EXPANSION, EXPANSION * size)
 
 
@@ -283,7 +288,12 @@ def _size_of(file: IO[bytes]) -> int | None:
 # --- streams ----------------------------------------------------------------------------------------------------------
 
 
-def spooled_source(stream: BinaryIO | IO[bytes], name: str, *, owned: bool = False) -> TextSource:
+def spooled_source(stream: BinaryIO | IO[bytes], name: str) -> TextSource:
+    """The text of a stream, or inside a compressed one; see `plain_stream`."""
+    return unpacked(plain_stream(stream, name))
+
+
+def plain_stream(stream: BinaryIO | IO[bytes], name: str, *, owned: bool = False) -> TextSource:
     """A stream that can be read only once; it is read as far as it is wanted, and kept so far (see `Spool`).
 
     Args:
@@ -291,8 +301,7 @@ def spooled_source(stream: BinaryIO | IO[bytes], name: str, *, owned: bool = Fal
         name: its name in messages.
         owned: whether it is closed with the source.
     """
-    spool = Spool(stream, name, owned=owned)
-    return unpacked(TextSource(name, spool.open, is_stream=True))
+    return TextSource(name, Spool(stream, name, owned=owned).open, is_stream=True)
 
 
 def in_memory(source: TextSource) -> TextSource:
@@ -314,11 +323,13 @@ class _Ending(io.RawIOBase):
         Raises:
             DataError: they are too many.
         """
+        if size < 0:
+            return b"".join(iter(lambda: self.read(PIECE), b""))
         piece = self._file.read(size)
         self._left -= len(piece)
         if self._left < 0:
             raise DataError(
-                f"{self._name} has more than {MAX_STREAM:,} bytes, too many for a text that is held in memory",
+                f"{self._name} has more than {MAX_STREAM:,} bytes, too many to be held in memory",
                 "pipe a part of it in: ... | head -c 1000000 | charrnn ...",
             )
         return piece

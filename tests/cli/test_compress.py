@@ -52,6 +52,16 @@ def test_the_model_is_found_by_its_fingerprint(see, file, model, wording):
     wording(see("decompress", f"{file}.crnn", "--overwrite"))
 
 
+@pytest.mark.parametrize("verb", ["compress", "decompress"])
+def test_a_device_is_refused_and_so_is_a_file_larger_than_the_memory(
+    verb, see, file, monkeypatch, wording
+):
+    wording(see(verb, "/dev/zero", "--model", "tiny", "--out", "x", status=3))
+    monkeypatch.setattr("charrnn.cli.reading.LARGE", 1)
+    monkeypatch.setattr("charrnn.cli.reading.free_memory", lambda: 500)
+    wording(see(verb, file, "--model", "tiny", "--out", "x", status=6))
+
+
 def test_a_network_with_counts_and_the_network_alone_are_two_models(see, file, workplace):
     loaded = load_checkpoint(workplace / "checkpoints" / "tiny" / "best.safetensors")
     assert loaded.counts

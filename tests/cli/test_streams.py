@@ -84,6 +84,8 @@ def test_binary_from_an_endless_pipe_is_refused_at_once(device, arguments, workp
         ("sample", BEST, "--prompt-file"),
         ("sample", BEST, "--novel"),
         ("evaluate", BEST),
+        ("compress", "--model", BEST),
+        ("decompress", "--model", BEST, "--out", "x"),
         ("train", "corpus.txt", "--plan-only", "--max-chars", 500, "--val"),
         ("train", "corpus.txt", "--plan-only", "--test"),
     ],
@@ -92,6 +94,19 @@ def test_a_text_for_memory_must_end(arguments, workplace, tmp_path, monkeypatch,
     monkeypatch.setattr(sources, "MAX_STREAM", 100_000)
     monkeypatch.chdir(workplace)
     with endless(b"the end\n", tmp_path / "pipe") as (pipe, written):
+        result = call_charrnn(capsys, *arguments, pipe, "-q", status=3)
+    wording(result)
+    assert written[0] <= 1 << 20
+
+
+@pytest.mark.timeout(SOON)
+@pytest.mark.parametrize("arguments", [("probe", BEST, "--lines"), ("compress", "--model", BEST)])
+def test_labeled_lines_and_bytes_must_end_too(
+    arguments, workplace, tmp_path, monkeypatch, capsys, wording
+):
+    monkeypatch.setattr(sources, "MAX_STREAM", 100_000)
+    monkeypatch.chdir(workplace)
+    with endless(b"the\tend\n", tmp_path / "pipe") as (pipe, written):
         result = call_charrnn(capsys, *arguments, pipe, "-q", status=3)
     wording(result)
     assert written[0] <= 1 << 20

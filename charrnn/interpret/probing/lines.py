@@ -22,7 +22,7 @@ from charrnn.numerics import Float
 from charrnn.pairs.classifier import ORDER, NgramClassifier
 from charrnn.text.items import shuffled
 from charrnn.text.pairs import lines_of
-from charrnn.text.sources import Notes, file_source
+from charrnn.text.sources import Notes, file_source, in_memory
 
 FEWEST = 10
 """The fewest lines of a label; those of rarer ones are left out."""
@@ -197,7 +197,8 @@ def read_labeled_lines(path: Path, reading: CorpusConfig) -> list[tuple[str, str
         DataError: the file cannot be read, or a line is none of these.
     """
     found = []
-    for number, line in enumerate(lines_of(file_source(path), reading, Notes()), 1):
+    source = in_memory(file_source(path))
+    for number, line in enumerate(lines_of(source, reading, Notes()), 1):
         before, _, label = line.partition("\t")
         if not line:
             continue
