@@ -146,7 +146,7 @@ def test_a_sample_stays_in_the_code_of_its_markdown(here, fake, monkeypatch):
         "charrnn.cli.train.tensorboard.written", lambda _: "a\r# b\x85\u2028\x1b[2J\u202e\n<b>"
     )
     train(here, "--steps", 2, "-q", "--tensorboard", "logs")
-    (text,) = fake.opened[0].texts.values()
+    text = fake.opened[0].texts[2]
     assert text.splitlines() == ["    a␍# b▯▯␛[2J▯", "    <b>"]
 
 
