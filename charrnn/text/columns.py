@@ -6,6 +6,7 @@ Both are read with pyarrow, which is imported when there is such a file, a few r
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ BINARY = {".parquet": "parquet", ".arrow": "arrow"}
 """The kinds of these tables, by the endings of their names."""
 ROWS = 1 << 12
 """Rows that are read at once."""
+BUFFER = 1 << 20
+"""Bytes of a column that are read at once."""
 ARROW_FILE = b"ARROW1"
 """The first bytes of an Arrow file; what has others is a stream of the same."""
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
@@ -46,6 +49,18 @@ def rows(source: TextSource, kind: str, column: str) -> Iterator[dict[str, Any]]
                 yield {column: value}
 
 
+def group_sizes(source: TextSource) -> list[int]:
+    """The bytes of each row group of a Parquet file, unpacked.
+
+    Raises:
+        EnvironmentFault: pyarrow is not installed.
+        DataError: the table is damaged.
+    """
+    with _reading(source, "parquet") as table:
+        sizes: list[int] = table.group_sizes
+        return sizes
+
+
 class _reading:  # noqa: N801 (a context manager, as `contextlib.closing` is one)
     """An open table, whose errors are those of charrnn."""
 
@@ -58,7 +73,7 @@ class _reading:  # noqa: N801 (a context manager, as `contextlib.closing` is one
                 "pip install pyarrow",
             ) from None
         self._source, self._errors = source, (pa.ArrowException, OSError)
-        self._open = _Parquet if kind == "parquet" else _Arrow
+        self._open = partial(_Parquet, groups=source.groups) if kind == "parquet" else _Arrow
 
     def __enter__(self) -> Any:
         self._file: Any = in_memory(self._source).open()
@@ -81,15 +96,24 @@ class _reading:  # noqa: N801 (a context manager, as `contextlib.closing` is one
 
 
 class _Parquet:
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, groups: tuple[int, int] | None) -> None:
         from pyarrow.parquet import ParquetFile
 
-        self._file = ParquetFile(file, pre_buffer=False)
+        self._file = ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)
         self.names = self._file.schema_arrow.names
+        self._groups = range(*(groups or (0, self._file.num_row_groups)))
+
+    @property
+    def group_sizes(self) -> list[int]:
+        """The bytes of each row group, unpacked."""
+        metadata = self._file.metadata
+        return [metadata.row_group(k).total_byte_size for k in self._groups]
 
     def batches(self, column: str) -> Iterator[Any]:
         """The rows, some at a time, with one column."""
-        yield from self._file.iter_batches(ROWS, columns=[column], use_threads=False)
+        yield from self._file.iter_batches(
+            ROWS, row_groups=self._groups, columns=[column], use_threads=False
+        )
 
 
 class _Arrow:

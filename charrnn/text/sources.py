@@ -54,6 +54,10 @@ class TextSource:
     """The folder that it is to be left out of if it is no text; None: it was named, or is known to be one."""
     is_start: bool = True
     """Whether its bytes begin a file; else they go on with a file in UTF-8."""
+    is_end: bool = True
+    """Whether its bytes end a file; else the rows of a table must end with them."""
+    groups: tuple[int, int] | None = None
+    """The row groups of a Parquet file that are read, from the first to before the second; None: all."""
 
 
 @dataclass

@@ -25,6 +25,8 @@ DELIMITERS = ",;\t|"
 TAB_SUFFIXES = (".tsv", ".tab")
 LONGEST_VALUE = 1 << 30
 """Characters of a value of a .csv file, of a line, and of a .json file, at most."""
+LONGEST_HEADER = 1 << 16
+"""Bytes of the header of a .csv file that is read in parts, at most."""
 ITSELF = "."
 """The field of values that are plain strings, without a key."""
 SEEN_PIECES = 16
@@ -45,6 +47,10 @@ KINDS = {
 
 class NoFieldError(DataError):
     """A table has no such field."""
+
+
+class TornRowError(DataError):
+    """A part of a table ends inside a row."""
 
 
 def _suffix(source: TextSource) -> str:
@@ -70,6 +76,7 @@ def values(source: TextSource, config: CorpusConfig, notes: Notes) -> Iterator[s
 
     Raises:
         NoFieldError: the source has no such field.
+        TornRowError: it does not end its file, and ends inside a row.
         DataError: it is damaged.
     """
     assert config.field is not None
@@ -163,15 +170,30 @@ def _header(source: TextSource, lines: Iterator[str]) -> tuple[list[str], Iterat
     """The names of the columns, and the other rows; the delimiter is the one that makes most columns of the header."""
     csv.field_size_limit(LONGEST_VALUE)
     first = next(lines, "")
-    usual = "\t" if _suffix(source) in TAB_SUFFIXES else ""
-    delimiter = max(
-        usual + DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), []))
-    )
+    delimiter = _delimiter(source, first)
     if delimiter == "\t":
         names = _tab_row([first]) or _plain_row(first)
         return [name.strip() for name in names], _tab_rows(lines, len(names))
     rows = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
     return [name.strip() for name in next(rows, [])], rows
+
+
+def divisible_header(source: TextSource) -> int:
+    """The bytes of the header of a .csv file in UTF-8 whose rows can be told by their quotes; 0 if they cannot.
+
+    A quote that is not one of a pair, as between two inches, is seen when the rows are read (`TornRowError`).
+    """
+    with source.open() as file:
+        start = file.read(LONGEST_HEADER)
+    first, newline, _ = start.partition(b"\n")
+    try:
+        line = first.removesuffix(b"\r").decode("utf-8-sig")
+        delimiter = _delimiter(source, line)
+        header = [*csv.reader([line, ""], delimiter=delimiter)]
+    except (UnicodeDecodeError, csv.Error):
+        return 0
+    is_whole = newline and "\r" not in line and header[1:] == [[]]
+    return len(first) + 1 if is_whole and delimiter != "\t" else 0
 
 
 def _tab_rows(lines: Iterator[str], num_columns: int) -> Iterator[list[str]]:
@@ -197,6 +219,14 @@ def _tab_rows(lines: Iterator[str], num_columns: int) -> Iterator[list[str]]:
             yield from (_tab_row([line]) or _plain_row(line) for line in held)
 
 
+def _delimiter(source: TextSource, first: str) -> str:
+    """What stands between two columns, given the first line."""
+    usual = "\t" if _suffix(source) in TAB_SUFFIXES else ""
+    return max(
+        usual + DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), []))
+    )
+
+
 def _tab_row(lines: Sequence[str]) -> list[str]:
     """The values of a row with its quotes read; empty if they are not paired."""
     try:
@@ -210,13 +240,18 @@ def _plain_row(line: str) -> list[str]:
 
 
 def _column(source: TextSource, pieces: Iterable[str], field: str) -> Iterator[str]:
+    lines = _lines(source, pieces)
+    if not source.is_end:  # a row of its own, unless the last row goes on with it
+        lines = itertools.chain(lines, ["\n"])
     try:
-        names, rows = _header(source, _lines(source, pieces))
+        names, rows = _header(source, lines)
         if field not in names:
             raise _lacks(source, field, names, "column")
-        at = names.index(field)
+        at, row = names.index(field), []
         for row in rows:
             yield row[at] if at < len(row) else ""
+        if row and not source.is_end:
+            raise TornRowError(f"{source.name} ends inside a row")
     except csv.Error as error:
         raise DataError(f"{source.name} is not a readable table: {error}") from error
 

@@ -1,7 +1,6 @@
 """The shape of a batch, and the order in which a text of lines is read in such batches."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +11,9 @@ FALLOW = 100
 BLUR = 0.5
 """Lines are sorted by their lengths times random numbers from 1 to 1 + BLUR. With 0 a step would read lines of one
 length only, and its gradient say little of where lines end; the larger, the more padding."""
+
+Laid = tuple[Positions, Positions, Positions]
+"""The lines in the order of an epoch's groups, these groups shuffled, and the step after each of them."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,17 @@ class ItemOrder:
         self._bounds = np.unique(np.searchsorted(np.cumsum(read) - read, wanted))
         self._steps = self._num_parts(by_length[self._bounds[1:] - 1])  # (groups,)
         self.steps_per_epoch = int(self._steps.sum())
-        self._epoch = lru_cache(1)(self._shuffle)
+        self._held: tuple[int, Laid] | None = None
 
     def _num_parts(self, lengths: Positions) -> Positions:
         return -(-lengths // self._T)
 
-    def _shuffle(self, epoch: int) -> tuple[Positions, Positions, Positions]:
-        """The lines in the order of an epoch's groups, these groups shuffled, and the step after each of them."""
+    def _epoch(self, epoch: int) -> Laid:
+        if self._held is None or self._held[0] != epoch:
+            self._held = epoch, self._shuffle(epoch)
+        return self._held[1]
+
+    def _shuffle(self, epoch: int) -> Laid:
         noise = random_numbers(len(self.lengths), *self._seed, epoch) / 2.0**64
         blurred = self.lengths * (1 + BLUR * noise)
         lines = np.lexsort((blurred, self._num_parts(self.lengths)))

@@ -8,9 +8,9 @@ import pytest
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import DataError, EnvironmentFault
-from charrnn.text import columns, folders
+from charrnn.text import columns
 from charrnn.text.corpus import Corpus
-from charrnn.text.encoding import opening, text
+from charrnn.text.encoding import opening, stored, tasks, text
 from charrnn.text.opening import open_corpus
 
 pa = pytest.importorskip("pyarrow")
@@ -64,6 +64,23 @@ def test_a_column_is_read(name, field, level, tmp_path, monkeypatch):
     path = write(tmp_path / name, stream=KINDS[name])
     corpus = read(path, cache=tmp_path, field=field, level=level)
     assert items(corpus) == sorted(filter(None, VALUES))
+
+
+@pytest.mark.parametrize("field", ["text", "message.text"])
+def test_a_large_parquet_file_is_read_by_its_row_groups(field, tmp_path, monkeypatch):
+    path = write(tmp_path / "a.parquet")
+    small = read(path, cache=tmp_path, field=field)
+    monkeypatch.setattr(opening, "LARGE", 1)
+    monkeypatch.setattr(tasks, "SHARD", 1)
+    monkeypatch.setattr(stored, "SETTLED", 0.0)
+    asked = []
+    monkeypatch.setattr(text, "num_processes", lambda requests: asked.append(len(requests)) or 1)
+    large = read(path, cache=tmp_path, field=field)
+    assert asked[0] == 4
+    assert large.fingerprint == small.fingerprint
+    assert large.ids.tolist() == small.ids.tolist()
+    with pytest.raises(DataError):
+        read(path, cache=tmp_path, field="title")
 
 
 def test_lists_on_the_way_are_read_through(tmp_path):
@@ -159,15 +176,3 @@ def test_a_folder_of_tables_is_read_by_a_field(tmp_path):
         write(tmp_path / "tables" / f"{k}.parquet")
     corpus = read(tmp_path / "tables", cache=tmp_path, field="text")
     assert items(corpus) == sorted(3 * [*filter(None, VALUES)])
-
-
-def test_a_large_table_equals_a_small_one(tmp_path, monkeypatch):
-    path = write(tmp_path / "a.parquet")
-    small = read(path, cache=tmp_path, field="text")
-    for module in (opening, folders):
-        monkeypatch.setattr(module, "LARGE", 1)
-    monkeypatch.setattr(text, "num_processes", lambda _: 1)
-    large = read(path, cache=tmp_path, field="text")
-    assert large.known_bounds is not None
-    assert large.ids.tolist() == small.ids.tolist()
-    assert large.fingerprint == small.fingerprint

@@ -112,6 +112,7 @@ def files(folder, **contents) -> list[TextSource]:
 JSON_LINES = "".join(
     json.dumps({"text": line, "n": k}) + "\n" for k, line in enumerate(PROSE.split("\n"))
 )
+TABLE = "text,n\n" + "".join(f'"a {k}\nb",{k}\n\n' for k in range(99))
 CONTENTS = {
     "one": {"a_txt": PROSE},
     "one without a newline at its end": {"a_txt": PROSE[:-1]},
@@ -178,7 +179,13 @@ def test_a_large_text_equals_the_same_text_read_as_a_small_one(contents, setting
     [
         ("a_jsonl", JSON_LINES),
         ("a_jsonl", '{"n": 1}\n' * 99 + JSON_LINES.replace("\n", "\r\n") + '{"n": 2}\n' * 99),
-        ("a_csv", "text,n\n" + "".join(f'"a {k}\nb",{k}\n' for k in range(99))),
+        ("a_csv", TABLE),
+        ("a_csv", "\ufeff" + TABLE.replace("\n", "\r\n")),
+        ("a_csv", TABLE.replace(",", ";") + '"never ended'),
+        ("a_csv", TABLE.replace("a 3\n", 'a 3"\n')),
+        ("a_csv", 'a 7" long,n\n' + TABLE),
+        ("a_csv", 'text,"n\nm"\n' + TABLE),
+        ("a_tsv", TABLE.replace(",", "\t")),
     ],
 )
 @pytest.mark.parametrize("level", ["char", "byte"])
@@ -209,6 +216,7 @@ def test_a_large_table_is_refused_as_a_small_one(name, content, tmp_path, monkey
     ("name", "content", "settings"),
     [
         ("a.jsonl", JSON_LINES, {"field": "text"}),
+        ("a.csv", TABLE, {"field": "text"}),
         ("a.txt", PROSE, {"separator": "\n\n"}),
         ("a.txt", PROSE, {"separator": "\n\n", "level": "byte"}),
     ],
@@ -234,6 +242,19 @@ def test_records_are_cut_at_separators_that_no_other_overlaps(content, separator
             patch.setattr(tasks, "SHARD", 5)
             patch.setattr(tasks, "PIECE", 7)
             assert_alike(*both(lambda *_: found, folder / "cache", separator=separator, **how))
+    shutil.rmtree(folder)
+
+
+@examples(30)
+@given(st.text(st.sampled_from('a",\n\r'), max_size=200))
+def test_any_rows_are_cut_into_the_same_rows(rows, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rows")
+    found = files(folder, a_csv="text,n\nb,1\nc,2\n" + rows)
+    for how in ({}, {"level": "byte"}, {"keep_newlines": True}):
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(DataError):
+            patch.setattr(tasks, "SHARD", 9)
+            patch.setattr(tasks, "PIECE", 7)
+            assert_alike(*both(lambda *_: found, folder / "cache", field="text", **how))
     shutil.rmtree(folder)
 
 
@@ -498,6 +519,33 @@ def test_an_interrupted_encoding_goes_on_from_its_finished_shards(
     asked.clear()
     read_corpus(found, config, cache=cache)
     assert again == asked.count(does) - after
+
+
+@pytest.mark.parametrize("finished", [1, 4])
+def test_a_file_that_cannot_be_divided_goes_on_from_its_finished_shards(
+    finished, tmp_path, monkeypatch
+):
+    is_large(monkeypatch, large=True)
+    path, cache, counted = tmp_path / "a.txt.gz", tmp_path / "cache", []
+    path.write_bytes(gzip.compress(4 * PROSE.encode()))
+    count = reading.add_characters
+
+    def broken(counts, content):
+        if sum(map(len, counted)) >= 300 * finished + 37:
+            raise BrokenOff
+        counted.append(content)
+        count(counts, content)
+
+    monkeypatch.setattr(reading, "add_characters", broken)
+    with pytest.raises(BrokenOff):
+        read_corpus([file_source(path)], CorpusConfig(), cache=cache)
+    counted.clear()
+    monkeypatch.setattr(
+        reading, "add_characters", lambda c, piece: counted.append(piece) or count(c, piece)
+    )
+    corpus = read_corpus([file_source(path)], CorpusConfig(), cache=cache)
+    assert corpus.vocabulary.decode(corpus.ids) == 4 * PROSE
+    assert sum(map(len, counted)) <= len(4 * PROSE.encode()) - 300 * finished
 
 
 @pytest.mark.parametrize("does", ["read", "number"])

@@ -1,5 +1,7 @@
 """Very many lines are read block by block, each line once in an epoch, in an order that the seed decides."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,22 @@ def test_a_block_is_read_as_a_text_of_its_own_would_be():
     own = ItemOrder(np.diff(bounds[13:27]), SHAPE, 3, block=1)
     expected = {tuple((own.part(step)[0] + 13).tolist()) for step in range(own.steps_per_epoch)}
     assert expected <= found
+
+
+def test_no_block_is_held_longer_than_it_is_counted(monkeypatch):
+    alive, most = weakref.WeakSet(), []
+
+    class Watched(ItemOrder):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            alive.add(self)
+            most.append(len(alive))
+
+    monkeypatch.setattr(blocks, "ItemOrder", Watched)
+    order = BlockOrder(item_bounds(text(), 0), SHAPE, 3)
+    for step in range(2 * order.steps_per_epoch):
+        order.part(step)
+    assert max(most) <= 3  # two are kept, and one is made
 
 
 def test_a_sample_of_the_lines_plans_an_epoch():

@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from charrnn.text.encoding.shards import (
     Shard,
     add_characters,
     byte_counts,
+    finished_shards,
     whole_pieces,
 )
 from charrnn.text.encoding.tasks import Task
@@ -28,7 +30,7 @@ from charrnn.text.folders import text_file
 from charrnn.text.kinds import LINES, items_of
 from charrnn.text.numbering import CODE_POINTS, texts_of
 from charrnn.text.sources import Notes, TextSource, file_source
-from charrnn.text.tables import NoFieldError
+from charrnn.text.tables import NoFieldError, TornRowError, table_kind
 
 HELD = 1 << 24
 """Bytes of the largest file that is held in memory while it is checked."""
@@ -46,6 +48,8 @@ class Reading:
     """Whether bytes that began like UTF-8 end inside a character."""
     is_whole: bool = True
     """Whether the files are read as a whole, so that what stands between them is there."""
+    is_torn: bool = False
+    """Whether a range of a table ends inside a row, so that the table cannot be divided."""
 
     def as_json(self) -> dict[str, Any]:
         """The record of it."""
@@ -160,18 +164,32 @@ def _range_of(task: Task) -> TextSource:
     """The source of a task that is a range of a file."""
     (path,), begin, end = task.paths, task.begin, cast("int", task.end)
     return TextSource(
-        path, lambda: cast("IO[bytes]", _Range(path, begin, end)), task.part, is_start=not begin
+        path,
+        lambda: cast("IO[bytes]", _Range(path, begin, end, task.head)),
+        task.part,
+        is_start=not begin or task.head > 0,
+        is_end=task.is_last,
     )
 
 
-class _Range(io.RawIOBase):
-    """A range of a file, as a file."""
+def _groups_of(task: Task) -> TextSource:
+    """The source of a task that is some row groups of a Parquet file."""
+    groups = task.begin, cast("int", task.end)
+    return replace(file_source(Path(task.paths[0])), part=task.part, groups=groups)
 
-    def __init__(self, path: str, begin: int, end: int) -> None:
+
+class _Range(io.RawIOBase):
+    """A range of a file, as a file; before it stands the head of the file, of so many bytes."""
+
+    def __init__(self, path: str, begin: int, end: int, head: int) -> None:
         self._file, self._left = Path(path).open("rb"), end - begin  # noqa: SIM115 (close closes it)
+        self._head = self._file.read(head)
         self._file.seek(begin)
 
     def read(self, size: int = -1) -> bytes:
+        if self._head:
+            head, self._head = self._head, b""
+            return head
         piece = self._file.read(min(size, self._left) if size >= 0 else self._left)
         self._left -= len(piece)
         return piece
@@ -197,11 +215,14 @@ def _read_whole(task: Task, config: CorpusConfig, spool: Path) -> Reading:
     with contextlib.suppress(
         *([] if task.end is None else [NoFieldError])
     ):  # other ranges may have it
-        for _, text in texts_of(sources, config, reading.notes):
-            writer.add(text)
-            if config.level == "byte" and reading.notes.is_utf8:
-                reading.notes.is_utf8 = _decodes(decoder, text.encode("latin-1"))
-            reading.last = text[-1]
+        try:
+            for _, text in texts_of(sources, config, reading.notes):
+                writer.add(text)
+                if config.level == "byte" and reading.notes.is_utf8:
+                    reading.notes.is_utf8 = _decodes(decoder, text.encode("latin-1"))
+                reading.last = text[-1]
+        except TornRowError:
+            return Reading(is_torn=True)
     if not task.is_last:
         reading.notes.num_read = 0
     reading.is_broken_off = bool(decoder.getstate()[0])
@@ -213,7 +234,9 @@ def _sources(task: Task, config: CorpusConfig, notes: Notes) -> Iterator[TextSou
     """The sources of a task, without those that a folder leaves out."""
     for path in task.paths:
         if task.end is not None:
-            yield _range_of(task)
+            source = _range_of(task)
+            is_parquet = config.field is not None and table_kind(source) == "parquet"
+            yield _groups_of(task) if is_parquet else source
         elif task.folder is None:
             yield replace(file_source(Path(path)), part=task.part)
         elif source := text_file(path, task.folder, config, notes, held=HELD):
@@ -230,7 +253,8 @@ class _Writer:
 
     def __init__(self, spool: Path, config: CorpusConfig) -> None:
         self._spool, self._is_byte = spool, config.level == "byte"
-        self._shards: list[Shard] = []
+        self._shards = finished_shards(self._journal)
+        self._num_skipped = sum(shard.characters for shard in self._shards)
         self._file: IO[bytes] | None = None
         self._held, self._num_held = list[str](), 0
         self._begin()
@@ -240,7 +264,14 @@ class _Writer:
         self._size = self._characters = 0
 
     def add(self, text: str) -> None:
-        """Write some text; it is held until there is enough of it, as to count a short one takes as long."""
+        """Write some text; it is held until there is enough of it, as to count a short one takes as long.
+
+        What stands in shards that were finished before an interruption is skipped.
+        """
+        if self._num_skipped:
+            skipped = min(self._num_skipped, len(text))
+            self._num_skipped -= skipped
+            text = text[skipped:]
         self._held.append(text)
         self._num_held += len(text)
         if self._num_held >= PIECE:
@@ -268,15 +299,20 @@ class _Writer:
             self._end()
 
     @property
+    def _journal(self) -> Path:
+        return self._spool.with_name(f"{self._spool.name}.done")
+
+    @property
     def _path(self) -> Path:
         return self._spool.with_name(f"{self._spool.name}-{len(self._shards)}.text")
 
     def _end(self) -> None:
         if self._file:
             path, self._file = self._path, self._file.close()
-            self._shards.append(
-                _shard([(str(path), 0, self._size)], self._characters, self._counts)
-            )
+            shard = _shard([(str(path), 0, self._size)], self._characters, self._counts)
+            self._shards.append(shard)
+            with self._journal.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(vars(shard)) + "\n")
         self._begin()
 
     def close(self) -> list[Shard]:

@@ -1,5 +1,7 @@
 """Shards: stretches of a text, each with the counts of its characters and where its bytes lie."""
 
+import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,9 +50,31 @@ class Shard:
                 yield from whole_pieces(*segment)
 
     @property
-    def paths(self) -> list[Path]:
-        """The files where its bytes lie."""
-        return [Path(segment[0]) for segment in self.segments if not isinstance(segment, str)]
+    def places(self) -> list[tuple[Path, int]]:
+        """The files where its bytes lie, and where these end in each."""
+        return [(Path(s[0]), s[2]) for s in self.segments if not isinstance(s, str)]
+
+
+def finished_shards(journal: Path) -> list[Shard]:
+    """The first shards of a journal, a line of JSON each, as far as the text that was written down for them is there."""
+    found: list[Shard] = []
+    with contextlib.suppress(
+        OSError, ValueError, TypeError, KeyError
+    ):  # the last line may be cut off
+        for line in journal.read_text(encoding="utf-8").splitlines():
+            shard = Shard.from_json(json.loads(line))
+            if not all(has_size(*place) for place in shard.places):
+                break
+            found.append(shard)
+    return found
+
+
+def has_size(path: Path, size: int) -> bool:
+    """Whether there is a file of so many bytes."""
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def whole_pieces(path: str, begin: int, end: int) -> Iterator[bytes]:

@@ -1,19 +1,25 @@
 """What one process reads of a large text: a range of a large file, a large file, or many small ones."""
 
+import contextlib
+import dataclasses
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 from pathlib import Path
 from typing import IO, Any
 
 from charrnn.config import CorpusConfig
+from charrnn.errors import CharrnnError
+from charrnn.text.columns import group_sizes
 from charrnn.text.decoding import encoding_of
 from charrnn.text.encoding.shards import SHARD
 from charrnn.text.kinds import LINES, RECORDS, items_of
 from charrnn.text.sources import COMPRESSED, Part, TextSource
-from charrnn.text.tables import table_kind
+from charrnn.text.tables import divisible_header, table_kind
 
 MOST_FILES = 2000
 """Files of a task, at most."""
@@ -38,11 +44,18 @@ class Task:
     """The folder that a file is left out of if it is no text; None: it was named, and must be one."""
     begin: int = 0
     end: int | None = None
-    """The range of bytes in a single file; None: the files are read as a whole."""
+    """The range in a single file: of bytes, or of row groups of a Parquet file; None: the files are read as a whole."""
+    head: int = 0
+    """The bytes at the file's start, before the range, that are read with it: the header of a table."""
     is_last: bool = True
     """Whether the file ends with it."""
     size: int = 0
     """The bytes of all its files, or of the range."""
+
+    @property
+    def name(self) -> str:
+        """A name that no other task has."""
+        return f"{zlib.crc32(json.dumps(dataclasses.astuple(self)).encode()):08x}"
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Task":
@@ -51,7 +64,10 @@ class Task:
 
 
 def tasks_of(
-    sources: Sequence[TextSource], sizes: Sequence[int], config: CorpusConfig
+    sources: Sequence[TextSource],
+    sizes: Sequence[int],
+    config: CorpusConfig,
+    undivided: Container[str] = (),
 ) -> list[Task]:
     """The tasks that read a text, in the order of the text; each source has a path.
 
@@ -59,6 +75,7 @@ def tasks_of(
         sources: the sources.
         sizes: the size of each in bytes.
         config: how they are read.
+        undivided: paths of large files that are not to be divided.
     """
     tasks: list[Task] = []
     for (part, folder), some in groupby(
@@ -72,7 +89,9 @@ def tasks_of(
                 continue
             if size > SHARD:
                 tasks += _several(held[:-1], part, folder)
-                tasks += _of_large(source, size, config, folder)
+                whole = Task(part, (str(source.path),), folder, size=size)
+                divided = str(source.path) not in undivided and _divided(whole, source, config)
+                tasks += divided or [whole]
                 held = []
             elif _is_full(held):
                 tasks += _several(held, part, folder)
@@ -92,31 +111,65 @@ def _several(held: Sequence[tuple[str, int]], part: Part, folder: str | None) ->
     return [Task(part, paths, folder, size=sum(size for _, size in held))]
 
 
-def _of_large(
-    source: TextSource, size: int, config: CorpusConfig, folder: str | None
-) -> Iterator[Task]:
-    """The tasks of a large file."""
-    path = str(source.path)
-    cut = _cut_for(source, config)
-    if cut is None:
-        yield Task(source.part, (path,), folder, size=size)
-        return
-    begin = 0
-    with Path(path).open("rb") as file:
+def _divided(whole: Task, source: TextSource, config: CorpusConfig) -> list[Task]:
+    """The tasks of a large file, given the one that reads all of it; empty if it is to be read as a whole."""
+    if not _is_plain(source, config):
+        return []
+    kind = table_kind(source) if config.field is not None else None
+    if kind == "parquet":
+        return _by_groups(whole, source)
+    head = divisible_header(source) if kind == "csv" else 0
+    cut = _cut_for(kind, config, head)
+    return [*_by_bytes(whole, cut, head)] if cut else []
+
+
+def _by_bytes(whole: Task, cut: Cut, head: int) -> Iterator[Task]:
+    begin, size = 0, whole.size
+    with Path(whole.paths[0]).open("rb") as file:
         while begin < size:
             end = cut(file, begin + SHARD, size)
-            yield Task(source.part, (path,), folder, begin, end, end == size, end - begin)
+            yield dataclasses.replace(
+                whole,
+                begin=begin,
+                end=end,
+                head=head if begin else 0,
+                is_last=end == size,
+                size=end - begin,
+            )
             begin = end
 
 
-def _cut_for(source: TextSource, config: CorpusConfig) -> Cut | None:
-    """How to cut a file into ranges whose texts, one after another, are its text; None: it is read as a whole."""
-    if not _is_plain(source, config):
-        return None
+def _by_groups(whole: Task, source: TextSource) -> list[Task]:
+    """The tasks of a Parquet file, each of some row groups; empty if it cannot be read, which is then said as usual."""
+    sizes: list[int] = []
+    with contextlib.suppress(CharrnnError):
+        sizes = group_sizes(source)
+    ends = [0, *accumulate(sizes)]
+    cuts = [0]
+    for k in range(1, len(ends)):
+        if ends[k] - ends[cuts[-1]] >= SHARD or k == len(sizes):
+            cuts.append(k)
+    places = [whole.size * end // max(1, ends[-1]) for end in ends]
+    return [
+        dataclasses.replace(
+            whole, begin=a, end=b, is_last=b == len(sizes), size=places[b] - places[a]
+        )
+        for a, b in pairwise(cuts)
+    ]
+
+
+def _cut_for(kind: str | None, config: CorpusConfig, head: int) -> Cut | None:
+    """How to cut a file into ranges whose texts, one after another, are its text; None: it is read as a whole.
+
+    Args:
+        kind: the kind of table whose field is read; None: it is read as a text.
+        config: how it is read.
+        head: the bytes of the header of a .csv file; 0: its rows cannot be told.
+    """
     if config.field is not None:
-        return _behind_line if table_kind(source) == "jsonl" else None
-    kind, separator = items_of(config), config.separator
-    if config.normalize or kind not in (None, LINES, RECORDS):
+        return _behind_line if kind == "jsonl" else _behind_row if head else None
+    items, separator = items_of(config), config.separator
+    if config.normalize or items not in (None, LINES, RECORDS):
         return None
     if separator is None:
         return _behind_line_or_character
@@ -155,6 +208,21 @@ def _behind_line_or_character(file: IO[bytes], at: int, size: int) -> int:
 
 def _behind_line(file: IO[bytes], at: int, size: int) -> int:
     return min(size, _found(file, b"\n", at - 1, size) + 1)
+
+
+def _behind_row(file: IO[bytes], at: int, size: int) -> int:
+    """Behind a row of a .csv file: a line before whose end the quotes are paired, from the last place on."""
+    file.seek(at - SHARD)
+    is_quoted, left = False, SHARD
+    while left and (piece := file.read(min(PIECE, left))):
+        left -= len(piece)
+        is_quoted ^= piece.count(b'"') % 2 == 1
+    while line := file.readline(PIECE):
+        at += len(line)
+        is_quoted ^= line.count(b'"') % 2 == 1
+        if not is_quoted and line.endswith(b"\n"):
+            return at
+    return size
 
 
 def _behind_separator(separator: bytes, foreign: bytes, file: IO[bytes], at: int, size: int) -> int:

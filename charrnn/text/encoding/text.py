@@ -22,6 +22,7 @@ from charrnn.text.encoding.joining import Joined, changed
 from charrnn.text.encoding.numbering import table_of
 from charrnn.text.encoding.processes import answers
 from charrnn.text.encoding.reading import Reading, notes_from, notes_record
+from charrnn.text.encoding.shards import has_size
 from charrnn.text.encoding.stored import (
     CHECKED,
     StoredIds,
@@ -74,6 +75,14 @@ class Watch:
 SILENT = Watch()
 
 
+class _TornError(Exception):
+    """A table cannot be divided."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
 @dataclasses.dataclass(frozen=True)
 class Items:
     """The shuffled items of a text."""
@@ -94,7 +103,7 @@ class Items:
         """The items in a file; None if they are not there, or not where they are said to be."""
         about = stored.about()
         path = stored.path.with_suffix(".bounds")
-        if about is None or not _has_size(path, 8 * (1 + sum(about["sizes"]))):
+        if about is None or not has_size(path, 8 * (1 + sum(about["sizes"]))):
             return None
         ids = stored.opened()
         bounds = np.memmap(path, np.int64, "r")
@@ -291,10 +300,18 @@ class LargeText:
 
     def _read(self) -> Joined:
         """What all tasks have read; those that were done before an interruption are not done again."""
+        undivided: list[str] = []
+        while True:
+            try:
+                return self._read_tasks(undivided)
+            except _TornError as torn:
+                undivided.append(torn.path)
+
+    def _read_tasks(self, undivided: Sequence[str]) -> Joined:
         config, place = self._config, self.folder / READ
-        tasks = tasks_of(self._sources, [file[0] for file in self._state], config)
+        tasks = tasks_of(self._sources, [file[0] for file in self._state], config, undivided)
         place.mkdir(exist_ok=True)
-        records = [place / f"{k:06}.json" for k in range(len(tasks))]
+        records = [place / f"{k:06}-{task.name}.json" for k, task in enumerate(tasks)]
         readings = list(map(_reading_at, records))
         how = dataclasses.asdict(config)
         requests = [
@@ -326,7 +343,10 @@ class LargeText:
                 result = known.as_json() if known else _result(next(found), place)
                 if result and not known:
                     record.write_bytes(with_checksum(result))
-                joined.add(task, known or (Reading.from_json(result) if result else None))
+                reading = known or (Reading.from_json(result) if result else None)
+                if reading and reading.is_torn:
+                    raise _TornError(task.paths[0])
+                joined.add(task, reading)
                 move(task.size)
         return joined
 
@@ -345,7 +365,7 @@ class LargeText:
             raise changed()
         shards, width = joined.shards, stored.dtype.itemsize
         journal = stored.path.with_suffix(".done")
-        done = _checksums_in(journal) if _has_size(stored.path, stored.size) else {}
+        done = _checksums_in(journal) if has_size(stored.path, stored.size) else {}
         need = stored.size - width * sum(shards[k].characters for k in done)
         free = require_room(self.folder, need)
         self._watch.say(
@@ -440,16 +460,9 @@ def _reading_at(path: Path) -> Reading | None:
     if record is None:
         return None
     reading = Reading.from_json(record)
-    segments = (s for shard in reading.shards for s in shard.segments if not isinstance(s, str))
-    spooled = (s for s in segments if Path(s[0]).parent == path.parent)
-    return reading if all(_has_size(Path(name), end) for name, _, end in spooled) else None
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
+    places = (place for shard in reading.shards for place in shard.places)
+    spooled = (place for place in places if place[0].parent == path.parent)
+    return reading if all(has_size(*place) for place in spooled) else None
 
 
 def _checksums_in(journal: Path) -> dict[int, list[int]]:
