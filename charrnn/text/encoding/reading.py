@@ -1,14 +1,13 @@
 """The first pass over a large text: a task becomes shards, whose characters are counted."""
 
 import codecs
-import contextlib
 import io
 import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -152,11 +151,11 @@ def _last_of(piece: bytes) -> str:
 def _read_changed(task: Task, config: CorpusConfig, spool: Path) -> Reading:
     """A range of UTF-8 whose text is written down, because it is not what stands in the file."""
     reading = Reading(is_whole=False)
-    writer = _Writer(spool, config)
-    for text in text_pieces(_range_of(task), config, reading.notes):
-        writer.add(text)
-        reading.last = text[-1:] or reading.last
-    reading.shards = writer.close()
+    with _Writer(spool, config) as writer:
+        for text in text_pieces(_range_of(task), config, reading.notes):
+            writer.add(text)
+            reading.last = text[-1:] or reading.last
+        reading.shards = writer.finish()
     return reading
 
 
@@ -211,22 +210,23 @@ def _read_whole(task: Task, config: CorpusConfig, spool: Path) -> Reading:
     """Whole files, joined as those of a small text are; or a range of a file of records, as if it were one."""
     reading = Reading()
     sources = _sources(task, config, reading.notes)
-    writer, decoder = _Writer(spool, config), codecs.getincrementaldecoder("utf-8")()
-    with contextlib.suppress(
-        *([] if task.end is None else [NoFieldError])
-    ):  # other ranges may have it
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with _Writer(spool, config) as writer:
         try:
             for _, text in texts_of(sources, config, reading.notes):
                 writer.add(text)
                 if config.level == "byte" and reading.notes.is_utf8:
                     reading.notes.is_utf8 = _decodes(decoder, text.encode("latin-1"))
                 reading.last = text[-1]
+        except NoFieldError:
+            if task.end is None:
+                raise  # else other ranges may have it
         except TornRowError:
             return Reading(is_torn=True)
+        reading.shards = writer.finish()
     if not task.is_last:
         reading.notes.num_read = 0
     reading.is_broken_off = bool(decoder.getstate()[0])
-    reading.shards = writer.close()
     return reading
 
 
@@ -315,8 +315,15 @@ class _Writer:
                 log.write(json.dumps(vars(shard)) + "\n")
         self._begin()
 
-    def close(self) -> list[Shard]:
+    def finish(self) -> list[Shard]:
         """The shards."""
         self._write()
         self._end()
         return self._shards
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:  # the text was refused, or the reading broke off
+            self._file.close()
