@@ -234,9 +234,9 @@ def _sources(task: Task, config: CorpusConfig, notes: Notes) -> Iterator[TextSou
     """The sources of a task, without those that a folder leaves out."""
     for path in task.paths:
         if task.end is not None:
-            source = _range_of(task)
-            is_parquet = config.field is not None and table_kind(source) == "parquet"
-            yield _groups_of(task) if is_parquet else source
+            part = _range_of(task)
+            is_parquet = config.field is not None and table_kind(part) == "parquet"
+            yield _groups_of(task) if is_parquet else part
         elif task.folder is None:
             yield replace(file_source(Path(path)), part=task.part)
         elif source := text_file(path, task.folder, config, notes, held=HELD):
