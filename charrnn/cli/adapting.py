@@ -10,7 +10,7 @@ from charrnn.config import ADAPTING, AdaptingConfig, CorpusConfig
 from charrnn.errors import DataError
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of
-from charrnn.wording import counted, noun_of
+from charrnn.wording import counted, noun_of, short_noun_of
 
 if TYPE_CHECKING:
     from charrnn.cli.work import Work
@@ -118,7 +118,7 @@ class SamplingAdaptOptions(AdaptingConfig, _BeforeSampling):
         noun = noun_of(model.vocabulary.level)
         with working(len(ids), noun) as work:
             learned = learn(model, ids, self, item_end=end, progress=work.advance)
-        cost = f"{learned.bits_per_char:.3f} bits per {noun[:4]} while learning"
+        cost = f"{learned.bits_per_char:.3f} bits per {short_noun_of(model.vocabulary.level)} while learning"
         say(
             f"charrnn: learned from {counted(learned.characters, noun)} ({cost}); the checkpoint is unchanged"
         )

@@ -107,6 +107,18 @@ def test_unique_and_novel_drop_samples(capsys, tmp_path):
     assert not set(unique[:2]) & set(call_charrnn(capsys, *short, *asked).out.split("|"))
 
 
+def test_novel_drops_samples_with_counts_too(capsys, workplace):
+    corpus = (workplace / "corpus.txt").read_text()
+    drawn = ("sample", BEST, "-q", "--counts", "--seed", 1, "-n", 60, "--count", 4)
+
+    def copies(*more):
+        out = call_charrnn(capsys, *drawn, "--separator", r"\0", *more).out
+        return any(text[at : at + 21] in corpus for text in out.split("\0") for at in range(40))
+
+    assert copies()
+    assert not copies("--novel", "corpus.txt", "--novel-length", 20)
+
+
 def test_a_search_that_finds_too_little_says_so(capsys, wording):
     asked = ("sample", BEST, "-q", "--temp", 0, "-n", 3, "--count", 2, "--unique")
     result = call_charrnn(capsys, *asked, status=3)

@@ -182,8 +182,8 @@ def say_why_no_counts(trainer: "Trainer") -> None:
     held_out, unit = len(trainer.corpus.val), noun_of(trainer.corpus.config.level)
     if held_out <= FEWEST:
         say(
-            f"note        no counts: more than {counted(FEWEST, unit)} of validation text would show how much they "
-            f"help, and there are {held_out:,}"
+            f"note        no counts: fitting their weight needs more than {counted(FEWEST, unit)} of validation text, "
+            f"and there are {held_out:,}"
         )
 
 

@@ -70,6 +70,10 @@ CHANGES = Changes(
     complete={"unit": complete_unit},
     parse={"predictions": number_or_all},
     different={
+        "counts": {
+            "help": "Mix the network's predictions with those of n-gram counts of its training text, and show how much "
+            "of each character's probability came from the counts."
+        },
         "max_chars": {
             "default_text": f"{SHOWN_CHARS:,}; {DIAGRAM_CHARS} with {{diagram}}, {PAGE_CHARS:,} with {{html}}; all with "
             "{pager}, {dump} and {lstmvis}"
