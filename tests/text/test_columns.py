@@ -1,5 +1,7 @@
 """Columns of Parquet and Arrow tables, and datasets on the disk: each value a text of its own."""
 
+import dataclasses
+import io
 import json
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from charrnn.text import columns
 from charrnn.text.corpus import Corpus
 from charrnn.text.encoding import opening, stored, tasks, text
 from charrnn.text.opening import open_corpus
+from charrnn.text.sources import file_source
 
 pa = pytest.importorskip("pyarrow")
 ipc = pytest.importorskip("pyarrow.ipc")
@@ -81,6 +84,29 @@ def test_a_large_parquet_file_is_read_by_its_row_groups(field, tmp_path, monkeyp
     assert large.ids.tolist() == small.ids.tolist()
     with pytest.raises(DataError):
         read(path, cache=tmp_path, field="title")
+
+
+def test_a_row_group_is_read_a_little_at_a_time(tmp_path, monkeypatch):
+    values = [f"{k:0200}" for k in range(2000)]
+    path = tmp_path / "a.parquet"
+    how = {
+        "compression": "none",
+        "use_dictionary": False,
+        "data_page_size": 1 << 12,
+        "write_batch_size": 16,
+    }
+    parquet.write_table(pa.table({"text": values}), path, **how)
+    monkeypatch.setattr(columns, "BUFFER", 1 << 12)
+    sizes = []
+
+    class Watched(io.FileIO):
+        def read(self, size=-1):
+            sizes.append(size)
+            return super().read(size)
+
+    source = dataclasses.replace(file_source(path), open=lambda: Watched(path))
+    assert [row["text"] for row in columns.rows(source, "parquet", "text")] == values
+    assert max(sizes) < 1 << 17 < path.stat().st_size // 2
 
 
 def test_lists_on_the_way_are_read_through(tmp_path):
