@@ -167,6 +167,8 @@ def report(error: CharrnnError) -> None:
         warn(f"         {error.hint}")
 
 
+UNREPORTED = 86
+"""Status of a process that leaves its error to the one that has started it, which knows more of it."""
 SIGUSR1: int | None = getattr(signal, "SIGUSR1", None)
 """A cluster's warning before it ends a job; None where the system has no such signal."""
 
@@ -320,7 +322,7 @@ def run(command: Callable[[], object]) -> NoReturn:
         fault = EnvironmentFault(f"cannot {what}: {error.strerror or error}")
     fault = _flush() or fault
     if fault:
-        if not _follows():
+        if not _follows() and fault.exit_status != UNREPORTED:
             report(fault)
         status = fault.exit_status
     raise SystemExit(status)

@@ -288,6 +288,10 @@ class RankError(EnvironmentFault):
     """Another rank has ended, and this one cannot go on alone."""
 
 
+class LostError(RankError):
+    """Another rank has ended without a word."""
+
+
 class Dismissed(RankError):  # noqa: N818 (no error: the good end)
     """Rank 0 needs the others no longer."""
 
@@ -370,7 +374,7 @@ def _end_of(peer: int, text: str | None) -> CharrnnError:
         error = RankError(f"rank {peer}: {word['message']}", str(word["hint"]))
         error.exit_status = int(word["status"])
         return error
-    return RankError.naming(
+    return LostError.naming(
         "rank {peer} was killed or lost, so the run has ended",
         "the same command with {resume} continues from the last checkpoint",
         peer=peer,

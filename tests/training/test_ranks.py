@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 import rank_jobs
 import torch
-from helpers import call_charrnn, command, make_text, own_signals, program, script
+from helpers import CLEAN, call_charrnn, command, make_text, own_signals, program, script
 from hypothesis import given
 from hypothesis import strategies as st
+from trainers import tensors_in
 
 import charrnn
 from charrnn.checkpoint import load_summary
+from charrnn.cli.terminal import UNREPORTED
 from charrnn.cli.train import processes
 from charrnn.errors import DataError, EnvironmentFault, SettingError, UsageError
 from charrnn.runs import LAST
@@ -187,6 +189,23 @@ def process_of(rank, launcher):
     )
 
 
+@pytest.mark.long
+def test_torchrun_starts_the_run_that_processes_start(tmp_path):
+    (tmp_path / "corpus.txt").write_text(make_text(3000))
+    size = ("--hidden-size", 8, "--layers", 1, "--steps", 20, "--seed", 1, "--no-baselines")
+    line = ("train", "corpus.txt", *size, *MEASURED)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    started = {
+        "ours": command(*line, "--name", "ours", "--processes", 2),
+        "torchrun": [*torchrun, "-m", "charrnn", *map(str, (*line, "--name", "torchrun"))],
+    }
+    kept = []
+    for name, words in started.items():
+        subprocess.run(words, cwd=tmp_path, env=CLEAN, capture_output=True, check=True)
+        kept.append(tensors_in(tmp_path / "checkpoints" / name))
+    assert kept[0] == kept[1]
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 def test_fault_73_when_a_rank_is_killed_all_end_and_the_run_is_resumed(
     tmp_path, monkeypatch, capsys, wording
@@ -233,9 +252,11 @@ def test_fault_73_when_a_rank_is_killed_all_end_and_the_run_is_resumed(
 
 
 def test_a_rank_0_that_was_killed_is_reported_by_the_launcher(monkeypatch, wording):
-    monkeypatch.setattr(processes, "SECONDS_TO_END", 0.2)
+    for name in ("SECONDS_TO_END", "SECONDS_TO_REPORT"):
+        monkeypatch.setattr(processes, name, 0.2)
     lost, idle, failed = ["sh", "-c", "kill -9 $$"], ["sleep", "60"], ["sh", "-c", "exit 3"]
-    for lines in ([lost, idle], [idle, failed]):
+    silent = ["sh", "-c", f"exit {UNREPORTED}"]
+    for lines in ([lost, idle], [idle, failed], [silent, failed, lost]):
         started = [subprocess.Popen(line) for line in lines]
         with wording.raises(EnvironmentFault):
             processes._end_of(started)

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from charrnn.cli.options import spell_as_options
-from charrnn.cli.terminal import at_death, die_by_signal, own_arguments, report
+from charrnn.cli.terminal import UNREPORTED, at_death, die_by_signal, own_arguments, report
 from charrnn.cli.train.run import prepare_process, start_torch
 from charrnn.errors import CharrnnError, EnvironmentFault, SettingError
 from charrnn.training.place import Place, place_in, places_here
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 LAUNCHED = "CHARRNN_LAUNCHED"
 """The variable in the processes that `--processes` starts: a descriptor that closes when the launcher ends."""
 SECONDS_TO_END = 6.0
-"""How long the others may take to end when one has ended."""
+"""How long the others may take to end when one was killed."""
+SECONDS_TO_REPORT = 60.0
+"""How long rank 0 may take to report the error of another rank, and to end."""
 HANDED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 ENDS = ("SIGTERM", "SIGHUP")
 QUIET_ENDS = ("SIGINT", "SIGPIPE", *HANDED_ON)
@@ -80,12 +82,15 @@ def _follow(place: Place) -> NoReturn:
 
 def _lead(place: Place) -> None:
     """Join the other ranks, before anything else, so that each end of this process is theirs too."""
-    if LAUNCHED in os.environ:
-        threading.Thread(target=_end_with_launcher, daemon=True).start()
     from charrnn.training import ranks
 
+    if LAUNCHED in os.environ:
+        threading.Thread(target=_end_with_launcher, daemon=True).start()
+        ranks.LostError.exit_status = UNREPORTED
+
     def lost(fault: CharrnnError) -> NoReturn:
-        report(_spelled(fault))
+        if fault.exit_status != UNREPORTED:
+            report(_spelled(fault))
         os._exit(fault.exit_status)
 
     ranks.join(place, lost)
@@ -223,14 +228,19 @@ def _end_of(started: "list[subprocess.Popen[bytes]]") -> int:
     """Wait for the end; the status of rank 0, or minus the signal that ended it.
 
     Raises:
-        EnvironmentFault: it was killed, or did not end although another one had.
+        EnvironmentFault: one was killed, or rank 0 did not end although another one had.
     """
     leader = started[0]
     while leader.poll() is None:
-        failed = [k for k, process in enumerate(started) if k and process.poll()]
-        if failed and not _ends(leader):
-            raise _lost(failed[0], started[failed[0]].returncode)
+        if failed := _failed(started):
+            rank, status = failed
+            patience = SECONDS_TO_END if status < 0 else SECONDS_TO_REPORT
+            if not _ends(leader, patience=patience):
+                raise _lost(rank, status)
         time.sleep(0.05)
+    if leader.returncode == UNREPORTED:
+        _ends(*started)
+        raise _lost(*(_failed(started) or (0, UNREPORTED)))
     names = [getattr(signal, name, None) for name in QUIET_ENDS]
     if leader.returncode < 0 and -leader.returncode not in names:
         raise _lost(0, leader.returncode)
@@ -238,9 +248,15 @@ def _end_of(started: "list[subprocess.Popen[bytes]]") -> int:
     return leader.returncode
 
 
-def _ends(*processes: "subprocess.Popen[bytes]") -> bool:
+def _failed(started: "list[subprocess.Popen[bytes]]") -> tuple[int, int] | None:
+    """The rank and the status of one that has failed, other than rank 0: of one that was killed, if there is one."""
+    found = [(k, p.returncode) for k, p in enumerate(started) if k and p.poll()]
+    return min(found, key=lambda one: (one[1] > 0, one[0]), default=None)
+
+
+def _ends(*processes: "subprocess.Popen[bytes]", patience: float | None = None) -> bool:
     """Whether processes end in time."""
-    until = time.monotonic() + SECONDS_TO_END
+    until = time.monotonic() + (SECONDS_TO_END if patience is None else patience)
     while time.monotonic() < until:
         if all(process.poll() is not None for process in processes):
             return True
