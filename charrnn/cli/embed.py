@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.inputs import TextArgument
-from charrnn.cli.reading import checkpoint_and_texts, free_memory, hint_in_quotes
+from charrnn.cli.memory import free_memory
+from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_any, refuse_for_pairs
 from charrnn.cli.terminal import print_json, require_place, say
 from charrnn.cli.threads import one_thread

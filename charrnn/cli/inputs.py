@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NoReturn
 import typer
 
 from charrnn.cli.completion import complete_text
+from charrnn.cli.memory import require_memory_for
 from charrnn.cli.run_names import looks_like_path
 from charrnn.cli.terminal import is_quiet, say, with_stdin
 from charrnn.cli.work import reading_streams
@@ -111,7 +112,6 @@ def read_text(source: "TextSource", config: CorpusConfig, most: int | None = Non
         DataError: it is not UTF-8 and has no byte order mark, or is a stream too long for memory.
         EnvironmentFault: the memory has no room for it.
     """
-    from charrnn.cli.reading import require_memory_for
     from charrnn.text.pieces import as_text, read_pieces
     from charrnn.text.sources import Notes, in_memory
 

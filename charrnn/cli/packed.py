@@ -87,7 +87,7 @@ def read_bytes(name: str) -> bytes:
         UsageError: standard input is closed, or a terminal.
     """
     from charrnn.cli.inputs import stdin_bytes, streams_in
-    from charrnn.cli.reading import require_memory_for
+    from charrnn.cli.memory import require_memory_for
     from charrnn.cli.work import reading_streams
     from charrnn.text.sources import byte_pieces, in_memory, plain_file, plain_stream
 

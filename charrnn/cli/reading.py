@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.counts import CountsOptions
 from charrnn.cli.edits import EditOptions
+from charrnn.cli.memory import free_memory
 from charrnn.cli.own_text import VALIDATION_TEXT, own_text
 from charrnn.cli.run_names import is_checkpoint, open_checkpoint, refuse_near_run
 from charrnn.cli.terminal import say
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     from charrnn.interpret.recording import Recording
     from charrnn.interpret.units import Unit
     from charrnn.model import CharRNN
-    from charrnn.text.sources import TextSource
-
-
-LARGE = 1 << 26
-"""Bytes of a file up to which the memory has room for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,23 +352,3 @@ def _require_free(need: int, characters: int) -> None:
             f"the states of {counted(characters, 'character')} take {size(need)}, but {size(free)} of memory are free",
             "read fewer with --max-chars",
         )
-
-
-def require_memory_for(source: "TextSource") -> None:
-    """Raise EnvironmentFault if a file, as it is on the disk, is larger than the free memory."""
-    need = Path(source.path).stat().st_size if source.path else 0
-    if need > LARGE and need > (free := free_memory()):
-        raise EnvironmentFault(
-            f"{source.name} has {size(need)}, but {size(free)} of memory are free",
-            "give a part of it: head -c 1000000 FILE",
-        )
-
-
-def free_memory() -> float:
-    """The bytes that a process can have without swapping; infinite where the system does not report them."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return float("inf")
-    kilobytes = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(kilobytes[0]) * 1024.0 if kilobytes else float("inf")

@@ -57,8 +57,8 @@ def test_a_device_is_refused_and_so_is_a_file_larger_than_the_memory(
     verb, see, file, monkeypatch, wording
 ):
     wording(see(verb, "/dev/zero", "--model", "tiny", "--out", "x", status=3))
-    monkeypatch.setattr("charrnn.cli.reading.LARGE", 1)
-    monkeypatch.setattr("charrnn.cli.reading.free_memory", lambda: 500)
+    monkeypatch.setattr("charrnn.cli.memory.LARGE", 1)
+    monkeypatch.setattr("charrnn.cli.memory.free_memory", lambda: 500)
     wording(see(verb, file, "--model", "tiny", "--out", "x", status=6))
 
 

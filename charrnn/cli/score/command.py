@@ -12,8 +12,9 @@ from charrnn.cli.arriving import Lines, open_lines
 from charrnn.cli.counts import ON, CountsOptions, has_counts
 from charrnn.cli.edits import EditOptions
 from charrnn.cli.inputs import TextArgument
+from charrnn.cli.memory import free_memory
 from charrnn.cli.options import Changes
-from charrnn.cli.reading import checkpoint_and_texts, free_memory, hint_in_quotes
+from charrnn.cli.reading import checkpoint_and_texts, hint_in_quotes
 from charrnn.cli.run_names import CheckpointArgument, open_checkpoint
 from charrnn.cli.score.table import Table, print_row
 from charrnn.cli.terminal import print_json, say, terminal_width
