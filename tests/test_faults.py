@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,6 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +35,18 @@ from helpers import (
     script,
 )
 from trainers import CONFIG, make_corpus, make_trainer, run_to_end, tensors_in
+from writers import WRITERS, in_small_parts, write_text
 
 from charrnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from charrnn.config import CorpusConfig, SamplingConfig, SavingConfig
 from charrnn.errors import EnvironmentFault
-from charrnn.exact.model import exact
-from charrnn.export.c_program import write_c
 from charrnn.files import environment_fault, write_atomically
-from charrnn.interpret.dumps.writing import dump
 from charrnn.model import CharRNN
 from charrnn.sampling.sampler import sample
-from charrnn.text import folders
 from charrnn.text.corpus import read_corpus
-from charrnn.text.encoding import opening, reading, shards, stored, tasks
-from charrnn.text.encoding import text as encoded_text
 from charrnn.text.sources import file_source
 from charrnn.training.events import SaveFailed, Step
 from charrnn.training.metrics import load_rows
-from charrnn.web.offline import offline_page
 
 ALWAYS = SavingConfig(save_every=0)
 
@@ -63,36 +57,6 @@ def model() -> CharRNN:
 
 
 # --- the disk ---------------------------------------------------------------------------------------------------------
-
-
-def checkpoint(path: Path, model: CharRNN) -> None:
-    save_checkpoint(path, Checkpoint(model))
-
-
-def dumped(path: Path, model: CharRNN) -> None:
-    dump(model, "one two three", path)
-
-
-def exact_checkpoint(path: Path, model: CharRNN) -> None:
-    save_checkpoint(path, Checkpoint(exact(model)))
-
-
-def program_in_c(path: Path, model: CharRNN) -> None:
-    write_c(exact(model), path)
-
-
-def page(path: Path, model: CharRNN) -> None:
-    write_atomically(path, offline_page(exact(model), "a model").encode())
-
-
-WRITERS: dict[str, Callable[[Path, CharRNN], None]] = {
-    "model.safetensors": checkpoint,
-    "model.q8.safetensors": exact_checkpoint,
-    **{f"dump{ending}": dumped for ending in (".npz", ".safetensors", ".csv", ".jsonl")},
-    "model.c": program_in_c,
-    "page.html": page,
-}
-"""Everything of which an old file must survive, by an example of its name."""
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
@@ -149,6 +113,25 @@ def test_fault_03_whichever_call_to_the_disk_fails_a_text_is_encoded_right_or_no
         if calls.number < turn:
             break
     assert turn > 4
+
+
+def test_fault_04_a_full_disk_leaves_the_old_files_and_a_cache_that_is_filled_later(tmp_path):
+    """The disk is a small one in memory, and a process of its own writes on it."""
+    disk, text = tmp_path / "disk", tmp_path / "text.txt"
+    disk.mkdir()
+    write_text(text)
+    mount = f"mount -t tmpfs -o size=12m none {disk}"
+    inside = ["unshare", "-Urm", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*inside, mount], check=False).returncode:
+        pytest.skip("no file systems of one's own")
+    line = [sys.executable, str(Path(__file__).with_name("full_disk.py")), str(disk), str(text)]
+    ended = subprocess.run(
+        [*inside, f"{mount} && exec {shlex.join(line)}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_fault_02_a_power_cut_leaves_the_old_file_or_the_new_one_and_after_the_return_the_new_one(
@@ -469,21 +452,6 @@ def test_fault_34_weights_that_are_no_numbers_are_refused_with_their_name_and_nu
 
 
 # --- the text ---------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def in_small_parts() -> Iterator[None]:
-    """A large text in parts of a megabyte, numbered in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (opening, folders):
-            patch.setattr(module, "LARGE", 1)
-        for module in (shards, tasks, reading):
-            patch.setattr(module, "SHARD", 1 << 20)
-        for module in (shards, reading):
-            patch.setattr(module, "PIECE", 1 << 16)
-        patch.setattr(encoded_text, "num_processes", lambda _: 1)
-        patch.setattr(stored, "SETTLED", 0.0)
-        yield
 
 
 def memory_of_reading(path: Path, cache: Path) -> int:

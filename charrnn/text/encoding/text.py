@@ -342,7 +342,7 @@ class LargeText:
             for task, record, known in zip(tasks, records, readings, strict=True):
                 result = known.as_json() if known else _result(next(found), place)
                 if result and not known:
-                    record.write_bytes(with_checksum(result))
+                    _write(record, with_checksum(result))
                 reading = known or (Reading.from_json(result) if result else None)
                 if reading and reading.is_torn:
                     raise _TornError(task.paths[0])
@@ -446,6 +446,13 @@ def _result(answer: dict[str, Any], place: Path) -> Any:
         fault = environment_fault("write", Path(path or place), OSError(number, reason))
         raise _without_room(fault)
     return None if REFUSED in answer else answer["result"]
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise _without_room(environment_fault("write", path, error)) from error
 
 
 def _without_room(fault: EnvironmentFault) -> CharrnnError:
