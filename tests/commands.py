@@ -50,8 +50,8 @@ LINES: dict[str, list[Line]] = {
         ("train", TEXT, *TINY, "--json", "--no-baselines"),
         ("train", PAIRS, "--pairs", *TINY, "--no-baselines"),
         ("train", TEXT, *TINY, "--plan-only"),
-        ("train", TEXT, *TINY, "--no-baselines", "--tensorboard", f"{MADE}t"),
-        ("train", TEXT, *TINY, "--no-baselines", "--mlflow", f"{MADE}m"),
+        ("train", TEXT, *TINY, "--no-baselines", "--tensorboard", f"{MADE[:-1]}t"),
+        ("train", TEXT, *TINY, "--no-baselines", "--mlflow", "logs"),
     ],
     "sample": [
         ("sample", RUN, "-n", 300, "--seed", 1, "--temp", 3, "--prompt", "漢"),

@@ -168,7 +168,7 @@ def test_names_with_any_characters_are_logged_escaped(here, fake, tmp_path):
     """A database holds no byte of a name that is not UTF-8."""
     odd = "\x1b[8m\u202ea\udcff"
     (tmp_path / odd).write_text(make_text(2000), encoding="utf-8")
-    here(odd, "--steps", 2, "--mlflow", odd + "s", "--out", odd + "runs")
+    here(odd, "--steps", 2, "--mlflow", odd[:-1], "--out", odd + "runs")
     (run,) = only_store(fake).runs.values()
     for text in (*run.tags.values(), *run.params.values()):
         assert text.isprintable()
@@ -214,6 +214,8 @@ def test_fault_72_a_store_that_fails_warns_once_and_training_goes_on(here, fake,
 
 def test_what_cannot_work_is_refused_before_training(here, fake, monkeypatch, wording):
     wording(here("--mlflow", "corpus.txt", status=2))
+    for name in ("a\udcff", "a?b", "a%41"):
+        wording(here("--mlflow", name, status=2))
     wording(here("--mlflow-experiment", "a", status=2))
 
     def refuse(self, *_, **__):

@@ -212,6 +212,7 @@ def test_without_tensorboard_nothing_is_trained(here, monkeypatch, wording):
 def test_a_log_that_cannot_be_opened_is_refused_before_training(here, fake, monkeypatch, wording):
     wording(train(here, "--tensorboard", "corpus.txt/x", status=2))
     wording(train(here, "--tensorboard", "corpus.txt", status=2))
+    wording(train(here, "--tensorboard", "a\udcff", status=2))
     assert not Path("checkpoints").exists()
 
     def refuse(self, *_, **__):

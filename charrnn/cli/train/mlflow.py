@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.extras import require_extra
-from charrnn.cli.train.run_log import RunLog
+from charrnn.cli.train.run_log import RunLog, require_utf8
 from charrnn.errors import EnvironmentFault, UsageError
 from charrnn.files import environment_fault
 from charrnn.settings import plain_value
@@ -42,7 +42,7 @@ def check_mlflow(place: str) -> None:
     """Raise errors that can be known before any work.
 
     Raises:
-        UsageError: the path is not a folder.
+        UsageError: the path is not a folder, or none that the address of a database can name.
         EnvironmentFault: a package is missing, or the folder cannot be made.
     """
     for name, value in QUIETLY.items():
@@ -52,6 +52,10 @@ def check_mlflow(place: str) -> None:
         return
     for module in ("sqlalchemy", "alembic"):
         require_extra(module, PACKAGES, "--mlflow DIR")
+    whole = str(Path(place).absolute())
+    require_utf8("--mlflow", place, whole)
+    if "?" in whole or "%" in whole:
+        raise UsageError(f"--mlflow {place}: its path has a ? or %", "choose another folder")
     try:
         Path(place).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -84,7 +88,7 @@ class MlflowLog(RunLog):
         self.entities = import_module("mlflow.entities")
         name = experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
         for logger in ("mlflow", "alembic"):
-            logging.getLogger(logger).setLevel(logging.WARNING)
+            logging.getLogger(logger).setLevel(logging.CRITICAL)  # their errors are raised, too
         try:
             with _only_one(place):
                 make_client = import_module("mlflow.tracking").MlflowClient

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from charrnn.errors import UsageError
 from charrnn.wording import short_noun_of
 
 if TYPE_CHECKING:
@@ -11,6 +12,22 @@ if TYPE_CHECKING:
 
     from charrnn.training.events import Evaluated, Event
     from charrnn.training.trainer import Trainer
+
+
+def require_utf8(option: str, place: str, whole: str) -> None:
+    """Raise UsageError unless a path is UTF-8, as other programs take it.
+
+    Args:
+        option: the option.
+        place: what was given for it.
+        whole: the path that is opened.
+    """
+    try:
+        whole.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{option} {place}: its path is not UTF-8", "choose another folder"
+        ) from error
 
 
 class RunLog(ABC):

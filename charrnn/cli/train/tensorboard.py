@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.extras import require_extra
 from charrnn.cli.progress import written
-from charrnn.cli.train.run_log import RunLog
+from charrnn.cli.train.run_log import RunLog, require_utf8
 from charrnn.errors import UsageError
 from charrnn.files import environment_fault
 from charrnn.render.glyphs import harmless
@@ -22,10 +22,11 @@ def check_tensorboard(folder: Path) -> None:
     """Raise errors that can be known before any work.
 
     Raises:
-        UsageError: the path is not a folder.
+        UsageError: the path is not a folder, or not UTF-8.
         EnvironmentFault: tensorboard is missing, or the folder cannot be made.
     """
     require_extra("tensorboard", "tensorboard", "--tensorboard")
+    require_utf8("--tensorboard", str(folder), str(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
