@@ -44,16 +44,16 @@ class ExportOptions(Config):
         panel=FILES,
     )
     float16: bool = setting(
-        False, "With an .onnx file: weights and states of 16 bits instead of 32.", panel=FILES
+        False, "With an .onnx file: 16-bit weights and states instead of 32-bit ones.", panel=FILES
     )
     embed: bool = setting(
         False,
-        "With an .html file: make it for a frame in another page: one view, and a line that says what made it.",
+        "With an .html file: make it for a frame in another page: a single view, and a line that says what made it.",
         panel=FILES,
     )
     license: str | None = setting(
         None,
-        "With a folder: the license under which you publish the model, as the hub names it (mit, cc0-1.0).",
+        "With a folder: the license under which you publish the model, by the hub's name for it (mit, cc0-1.0).",
         metavar="NAME",
         panel=FILES,
     )
@@ -158,8 +158,8 @@ def export(
 ) -> None:
     """Write a model in another form.
 
-    An exact model has weights of 8 bits and computes with integers: the same seed gives the same text on every machine,
-    in Python, in C and in a page. ONNX and the folder have the weights as they are.
+    An exact model has 8-bit weights and computes with integers: the same seed gives the same text on every machine,
+    in Python, in C and in a page. ONNX and the folder keep the weights as they are.
     """
     path = Path(file)
     ending = "" if file.endswith(("/", os.sep)) or path.is_dir() else path.suffix

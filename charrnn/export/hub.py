@@ -91,7 +91,7 @@ def _card(checkpoint: Checkpoint, title: str, license_name: str, folder: str) ->
         "## Figures",
         _figures(checkpoint),
         "## Use",
-        "With charrnn, in the folder above this one:",
+        "With charrnn, in the parent folder of this one:",
         f"```sh\ncharrnn sample {_typed(folder)} {_prompting(model)}\n```",
         _example(model),
     ]
@@ -165,7 +165,7 @@ def _figures(checkpoint: Checkpoint) -> str:
     end = item_end_of(reading_of(checkpoint))
     how = f"each {item_noun(end)} by itself" if end else "read in streams that carry the state"
     part = f"a fraction of {config.get('val_fraction', 0):g} of the text, which was not trained on"
-    rows = [("network alone", nats, f"{part}; {how}; it chose the best of several steps")]
+    rows = [("network alone", nats, f"{part}; {how}; the best step was chosen on it")]
     counts = checkpoint.counts
     if counts is not None and counts.nats is not None:
         own = (

@@ -1,12 +1,15 @@
 """What a page asks a model about a text: which characters a prediction rests on, and how much context helps."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from charrnn.errors import DataError
 from charrnn.interpret.context import ContextCurve, context_curve
-from charrnn.interpret.occlusion import occlusion
+from charrnn.interpret.occlusion import occlusion, occlusions
+from charrnn.web.data import MAX_MILLIBITS
+from charrnn.web.packing import Packed, pack
 
 if TYPE_CHECKING:
     from charrnn.model import CharRNN
@@ -16,6 +19,10 @@ WINDOWS = 128
 """Predictions of which a context curve is the mean on a live page, which should not take long."""
 DIGITS = 6
 """Significant digits of what a character mattered."""
+PER_BIT = 100
+"""Steps of a bit in what a page records of all characters."""
+NOTHING = -(1 << 15)
+"""The number that stands for a character that is not there."""
 
 
 def saliency_data(
@@ -63,6 +70,26 @@ def _occluded(
 ) -> tuple[str, float, "Float64"]:
     found = occlusion(model, ids, place, item_end=item_end)
     return "occlusion", found.probability, found.bits
+
+
+def occlusion_data(
+    model: "CharRNN",
+    text: str,
+    *,
+    item_end: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Packed]:
+    """What mattered for every prediction of a text, for a page without a model; see `charrnn.interpret.occlusion`.
+
+    `occlusion` is (T, K) in PER_BIT steps of a bit: of the symbols 1, 2, ..., K back, or NOTHING. `alone` is what each
+    symbol costs the network alone, in thousandths of a bit.
+    """
+    found = occlusions(model, model.vocabulary.encode(text), item_end=item_end, progress=progress)
+    steps = np.clip(np.rint(found.bits * PER_BIT), 1 + NOTHING, -(1 + NOTHING))
+    return {
+        "occlusion": pack(np.nan_to_num(steps, nan=NOTHING).astype("<i2")),
+        "alone": pack(np.minimum(np.rint(found.costs * 1000), MAX_MILLIBITS)),
+    }
 
 
 def context_data(

@@ -1,9 +1,16 @@
 """The colors of a page: those of the terminal in true color, on the page's own background where there is none."""
 
+from typing import Any
+
 from charrnn.render.palette import DARK, HUES, RGB, ColorMode, Palette, Ramp, diverging, rgb, rising
 
 ZERO = (247, 247, 247)
 """The color of zero in the light theme."""
+
+
+def colors(palette: Palette) -> dict[str, Any]:
+    """The colors that a page can have, as `ramps`, and the `palette` with which it opens."""
+    return {"ramps": {one.value: ramps(one) for one in Palette}, "palette": palette.value}
 
 
 def ramps(palette: Palette = Palette.rdbu) -> dict[str, dict[str, list[str]]]:

@@ -45,11 +45,11 @@ def page_html(
     Args:
         data: see `charrnn.web.data.page_data`; for a live page with the key `live`, and of a page with a model inside
             see `charrnn.web.offline`.
-        palette: the colors of values below and above zero.
+        palette: the colors of values below and above zero with which the page opens.
         live: whether a model answers the page, on a server (see `charrnn.web.live`) or inside it.
         embed: for a frame in another page: only one view, which fills the frame, and a line that says what made it.
     """
-    from charrnn.web.colors import ramps
+    from charrnn.web.colors import colors
 
     live = live or "model" in data
     names = _scripts(live=live, model="model" in data)
@@ -60,7 +60,7 @@ def page_html(
         script=_script(names),
         embed=" data-embed" if embed else "",
         live=_read("live.html") if live else "",
-        data=as_json({**data, "ramps": ramps(palette), "version": version("charrnn")}),
+        data=as_json({**data, **colors(palette), "version": version("charrnn")}),
     )
 
 

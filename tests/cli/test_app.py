@@ -79,7 +79,7 @@ RELEASED = {
     "visualize": """--unit --what --top --surprisal --predictions --percent --sort --scale --diagram
         --max-chars --from --color --width --palette --digits --pager --follow --length
         --temp --seed --svg --png --html --dump --lstmvis --clamp --steer --steer-file
-        --counts --embed --with-model --context""",
+        --counts --embed --with-model --context --saliency""",
     "gates": """--seed --max-chars --from --color --width --svg --png --csv --clamp --steer --steer-file""",
     "saliency": """--seed --at --target --max-chars --color --width --palette --digits --svg --png --csv""",
     "context": """--seed --windows --max-chars --color --width --svg --png --csv --clamp --steer

@@ -137,7 +137,8 @@ WITH = {
     ("gradients", "digits"): ("--experiment", "cliff", "--color", "256"),
     **dict.fromkeys((("visualize", name) for name in ("length", "temperature")), ("--follow",)),
     **dict.fromkeys(
-        (("visualize", name) for name in ("embed", "with_model", "curve")), ("--html", "a.html")
+        (("visualize", name) for name in ("embed", "with_model", "curve", "saliency")),
+        ("--html", "a.html"),
     ),
 }
 """What an option needs beside it to have an effect."""
@@ -167,6 +168,7 @@ def test_no_option_is_without_effect(call, verb, name, option):
     if "--svg" in beside or name == "svg":
         pytest.importorskip("matplotlib")
     option = (option[0], OTHERS[verb, name]) if (verb, name) in OTHERS else option
+    option = ("--no-saliency",) if name == "saliency" else option  # a short text has it
     read = ("tiny", TEXT) if name != "seed" or beside else ("tiny",)
     if name == "experiment" or "--experiment" in beside:
         read = ()

@@ -6,7 +6,7 @@ from exact_models import network
 
 from charrnn.errors import DataError
 from charrnn.interpret.edits import edited, parse_edits
-from charrnn.interpret.occlusion import occlusion
+from charrnn.interpret.occlusion import occlusion, occlusions
 from charrnn.numerics import log_softmax
 
 TEXT = "def a(b):\n\treturn é€ + 'x'\n\n" * 4
@@ -40,6 +40,24 @@ def test_it_is_the_difference_that_a_character_makes(kind, edits, item_end):
         assert len(found.bits) == place - start
         assert found.bits == pytest.approx(expected, abs=1e-4)
         assert found.probability == pytest.approx(2**-whole, rel=1e-4)
+
+
+@pytest.mark.parametrize("edits", ["", EDITS])
+@pytest.mark.parametrize("item_end", [None, "\n"])
+def test_all_predictions_of_a_text_are_explained_in_one_pass(edits, item_end):
+    model = edited(network("lstm"), parse_edits(edits, "edits"))
+    ids = model.vocabulary.encode(TEXT)
+    read = []
+    found = occlusions(model, ids, reach=15, item_end=item_end, progress=read.append)
+    for place in range(int(item_end is None), len(ids)):
+        one = occlusion(model, ids, place, reach=15, item_end=item_end)
+        K = len(one.bits)
+        assert found.bits[place, :K] == pytest.approx(one.bits[::-1], abs=1e-4)
+        assert np.isnan(found.bits[place, K:]).all()
+        assert 2 ** -found.costs[place] == pytest.approx(one.probability, rel=1e-4)
+    assert sum(read) == len(ids)
+    short = occlusions(model, ids[:4], item_end=item_end)  # shorter than the reach
+    assert short.bits[:, :3] == pytest.approx(found.bits[:4, :3], abs=1e-5, nan_ok=True)
 
 
 def test_the_first_character_is_explained_only_where_an_end_stands_before_it():

@@ -18,19 +18,21 @@ from paints import diverging_colors
 from unpacking import unpack, values_of
 from variants import TEXTBOOK
 
+from charrnn.cli.visualize.page import SALIENCY_CHARS
 from charrnn.counts.mixed_model import MixedModel
 from charrnn.counts.mixture import USUAL
 from charrnn.errors import CheckpointError
 from charrnn.interpret.edits import edited, parse_edits
 from charrnn.interpret.gates import saturation
 from charrnn.interpret.names import NamedUnit
+from charrnn.interpret.occlusion import occlusion
 from charrnn.interpret.recording import record
 from charrnn.interpret.spans import Span, both_signs, fits, margins, similar
 from charrnn.interpret.units import Unit, most_interesting, parse_units
 from charrnn.network.cells import CELLS
 from charrnn.render.glyphs import glyph
 from charrnn.render.palette import BLACK, WHITE, ColorMode, Palette, diverging, ink_on
-from charrnn.web.asked import context_data
+from charrnn.web.asked import context_data, occlusion_data
 from charrnn.web.cards import page_cards
 from charrnn.web.colors import ramps
 from charrnn.web.data import LEVELS, Origin, page_data, quantized
@@ -292,8 +294,10 @@ def test_options_choose_what_goes_in(write):
     assert (len(data["units"]), data["first"]) == (49, "L1.h.3")
     assert write("tiny", typed(TEXT), "--surprisal", "--max-chars", 20)["first"] == "surprisal"
     assert write("tiny", typed(TEXT), "--max-chars", 20)["length"] == 20
-    assert write("tiny", typed(TEXT))["ramps"] == ramps(Palette.rdbu)
-    assert write("tiny", typed(TEXT), "--palette", "vik")["ramps"] == ramps(Palette.vik)
+    assert write("tiny", typed(TEXT))["palette"] == "rdbu"
+    data = write("tiny", typed(TEXT), "--palette", "vik")
+    assert data["palette"] == "vik"
+    assert data["ramps"] == {palette: ramps(palette) for palette in Palette}
     assert write("tiny", typed(TEXT), "--clamp", "L0.h.1=0")["source"]["edits"] == [
         "clamp L0.h.1=+0.0"
     ]
@@ -330,6 +334,24 @@ def test_the_context_curve_is_on_the_page_if_it_is_wanted(write, tiny_model):
         assert found[key] == pytest.approx(expected[key], abs=2e-4)
     assert (found["lengths"], found["windows"]) == (expected["lengths"], expected["windows"])
     assert "context" not in write("tiny", typed(TEXT), "--max-chars", 50)
+
+
+def test_what_mattered_is_recorded_if_it_is_wanted_or_the_text_is_short(write, tiny_model):
+    ids = tiny_model.vocabulary.encode(TEXT)
+    for data in (
+        write("tiny", typed(TEXT), "--max-chars", SALIENCY_CHARS),
+        write("tiny", typed(TEXT), "--saliency", "--max-chars", SALIENCY_CHARS + 1),
+    ):
+        steps = unpack(data["occlusion"]).reshape(data["length"], -1)
+        for place in (1, 300):
+            one = occlusion(tiny_model, ids, place)
+            K = len(one.bits)
+            assert steps[place, :K] / 100 == pytest.approx(one.bits[::-1], abs=0.0051)
+            assert (steps[place, K:] == -(1 << 15)).all()
+            alone = unpack(data["alone"])[place] / 1000
+            assert 2**-alone == pytest.approx(one.probability, rel=1e-3)
+    assert "occlusion" not in write("tiny", typed(TEXT), "--max-chars", SALIENCY_CHARS + 1)
+    assert "occlusion" not in write("tiny", typed(TEXT[:20]), "--no-saliency")
 
 
 def test_counts_are_on_the_page_if_they_are_wanted_and_cards_are_of_the_network(write, tiny_mixed):
@@ -959,6 +981,27 @@ def test_words_are_explained_by_pointer_keyboard_and_tap(look, tiny_model):
     )
 
 
+def test_a_click_shows_what_was_recorded_to_have_mattered(look, tiny_model):
+    text = TEXT[:150]
+    record = occlusion_data(tiny_model, text)
+    page, _ = look(tiny_model, text, change=record)
+    page.get_by_role("button", name="What mattered for it?").click()
+    page.evaluate("go(120)")
+    one = occlusion(tiny_model, tiny_model.vocabulary.encode(text), 120)
+    place, start, values, probability = page.evaluate(
+        "(({place, start, values, probability}) => [place, start, values, probability])(page.why.found)"
+    )
+    assert (place, start, len(values)) == (120, 20, 100)
+    assert values == pytest.approx(one.bits, abs=0.0051)
+    assert probability == pytest.approx(one.probability, rel=1e-3)
+    assert "left out" in page.locator("#why-note").text_content()
+    levels = page.evaluate("[...page.view.levels]")
+    assert {*levels[:20], *levels[120:]} == {0}
+    assert min(levels) < 0 < max(levels)
+    page.keyboard.press("Home")
+    assert "not predicted" in page.locator("#why-note").text_content()
+
+
 def test_without_a_model_a_line_says_what_a_page_must_have_to_show_what_mattered(look, tiny_model):
     page, _ = look(tiny_model, TEXT)
     assert page.get_by_role("button", name="What mattered for it?").is_hidden()
@@ -967,7 +1010,7 @@ def test_without_a_model_a_line_says_what_a_page_must_have_to_show_what_mattered
     assert texts(page, "#unit-name") == before
     line = page.locator("#why-none")
     assert line.get_attribute("role") == "status"
-    assert "--with-model" in line.inner_text()
+    assert "--saliency" in line.inner_text()
 
 
 def test_everything_can_be_done_with_the_keyboard(look, tiny_model):

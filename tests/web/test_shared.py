@@ -68,7 +68,7 @@ def seen(page):
     return page.evaluate(
         """() => [$("unit-name").textContent, page.at, page.span, document.documentElement.dataset.theme ?? "",
             document.documentElement.dataset.type ?? "", $("search").value, $("zoom").value, page.lines.kept.length,
-            $("map-order").value, $("pattern").value]"""
+            $("map-order").value, $("pattern").value, page.ramps.hues]"""
     )
 
 
@@ -90,6 +90,7 @@ def test_the_address_holds_what_is_seen(look, written, window):
     assert hash_of(page) == f"#unit={name}&at=30"
     page.get_by_role("button", name="Dark").click()
     page.get_by_role("button", name="Large type").click()
+    page.get_by_label("Colors").select_option("karpathy")
     page.get_by_role("searchbox").fill("L1")
     page.get_by_label("Show").select_option("100")
     page.evaluate("page.lines.keep(page.data.units[3].name)")
@@ -97,7 +98,15 @@ def test_the_address_holds_what_is_seen(look, written, window):
     page.get_by_label("Regular expression").fill("def")
     page.evaluate("select(30, 34)")
     lines = page.evaluate("page.data.units[3].name")
-    words = {"theme=dark", "type=large", "find=L1", "show=100", f"unit={name}", "at=30"}
+    words = {
+        "theme=dark",
+        "palette=karpathy",
+        "type=large",
+        "find=L1",
+        "show=100",
+        f"unit={name}",
+        "at=30",
+    }
     words |= {"span=31-34", f"lines={lines}", "rows=address", "pattern=def"}
     assert sorted(hash_of(page)[1:].split("&")) == sorted(words)
     expected = [
@@ -111,6 +120,7 @@ def test_the_address_holds_what_is_seen(look, written, window):
         1,
         "address",
         "def",
+        ["red", "blue"],
     ]
     assert seen(page) == expected
     page.reload()

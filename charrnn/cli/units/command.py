@@ -59,13 +59,13 @@ def units(
 ) -> None:
     """Find units that follow something in a text, prove it, and name them.
 
-    For each concept, such as being inside a string, a unit is chosen by the first half of the text and scored on the
+    For each concept, such as being inside a string, a unit is chosen on the first half of the text and scored on the
     second: by AUC (the probability that it is larger where the concept holds than where it does not; 0.5 is chance), or
-    by |r| for a number. It is shown if it is better than chance (p, from labels moved along the text) and better than
+    by |r| for a number. It is shown if it is better than chance (p, from labels shifted along the text) and better than
     every unit of networks with shuffled weights (echo). The concept becomes its name, which other commands show and
-    take.
+    accept.
     Units that stand out without a concept follow: those with the longest memory, with nearly two values (bimodality),
-    and nearly always off (sparsity). What predictions lose is of the network alone.
+    and nearly always off (sparsity). What predictions lose is measured for the network alone.
     """
     if concepts.list:
         print_concepts()

@@ -38,6 +38,7 @@ from charrnn.cli.visualize.dumps import (
 from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import (
     PAGE_CHARS,
+    SALIENCY_CHARS,
     Page,
     require_page,
     write_dump_page,
@@ -114,6 +115,7 @@ class WritingOptions(Config):
                 "embed",
                 "with_model",
                 "curve",
+                "saliency",
             ),
             *settings_of(EditOptions),
         ),
@@ -121,14 +123,14 @@ class WritingOptions(Config):
     )
     embed: bool = setting(
         False,
-        "Make the page of {html} for a frame in another page: one view, and a line that says what made it.",
+        "Make the page of {html} for a frame in another page: a single view, and a line that says what made it.",
         needs=("html",),
         panel=FILES,
     )
     with_model: bool = setting(
         False,
-        "Put the model into the page of {html}, with weights of 8 bits and without counts: a check box there lets one "
-        "type, and the model read and write.",
+        "Put the model into the page of {html}, with 8-bit weights and without counts: a check box there lets one type "
+        "a text, which the model reads and continues.",
         needs=("html",),
         excludes=("counts", "from_dump", *settings_of(EditOptions)),
         panel=FILES,
@@ -139,6 +141,15 @@ class WritingOptions(Config):
         flags=("--context",),
         needs=("html",),
         excludes=("from_dump",),
+        panel=FILES,
+    )
+    saliency: bool | None = setting(
+        None,
+        "Record for the page of {html} which earlier characters mattered for each prediction: how many more bits it "
+        "costs without each of the last 100.",
+        needs=("html",),
+        excludes=("from_dump",),
+        default_text=f"on for texts of up to {SALIENCY_CHARS:,} characters",
         panel=FILES,
     )
     dump: Path | None = setting(
@@ -192,7 +203,7 @@ def visualize(
 
     Red is above zero, blue below; near zero there is no color. A column shows the state after its character was read;
     the predictions below it are for the next character. If no unit is named, the one with the best name that charrnn
-    units has found is shown, or else the most interesting one: it varies much and holds its value long (interest =
+    units has found is shown, or else the most interesting one, which varies widely and holds its value long (interest =
     standard deviation x lag-1 autocorrelation). If no text is given, validation text of the model's own corpus is read,
     or, if that cannot be found, a text that the model generates.
 
@@ -231,6 +242,7 @@ def visualize(
             embed=output.embed,
             with_model=output.with_model,
             context=output.curve,
+            saliency=output.saliency,
         )
         write_page(page, reader, view, reading.max_chars, called)
     elif output.dump or output.lstmvis:

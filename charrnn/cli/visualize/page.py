@@ -29,6 +29,8 @@ WINDOWS = 512
 """Predictions of which a context curve is the mean, as many as `charrnn context` takes."""
 MOST_CARDS = 12
 """Units whose cards are on a page, those chosen before those with the best names."""
+SALIENCY_CHARS = 500
+"""Maximum characters of a text of which it is measured what mattered, if nothing is said of that."""
 SHORTEST = 2
 """Characters of the shortest text that has cards."""
 
@@ -46,6 +48,8 @@ class Page:
     """Whether the model is put into it."""
     context: bool = False
     """Whether it has the context curve of its text."""
+    saliency: bool | None = None
+    """Whether it has what mattered for each character; None: if the text has at most SALIENCY_CHARS."""
 
     def write(self, data: Mapping[str, Any], lengths: str) -> None:
         """Write the file, and say so.
@@ -116,6 +120,8 @@ def write_page(
         cards = _cards(reader, text, [*units, *named], names)
         if page.context:
             data["context"] = _context(reader, text)
+        if _wants_saliency(page, data["length"]):
+            data |= _saliency(reader, text)
     if cards:
         data["cards"] = cards
     if page.with_model:
@@ -144,6 +150,20 @@ def _context(reader: Reader, text: str) -> "dict[str, Any]":
     from charrnn.web.asked import context_data
 
     return context_data(network_of(reader.model), text, windows=WINDOWS, item_end=reader.item_end)
+
+
+def _wants_saliency(page: Page, length: int) -> bool:
+    return length <= SALIENCY_CHARS if page.saliency is None else page.saliency
+
+
+def _saliency(reader: Reader, text: str) -> "dict[str, Any]":
+    """What mattered for each prediction of a text."""
+    from charrnn.web.asked import occlusion_data
+
+    with working(None, reader.noun) as work:
+        return occlusion_data(
+            network_of(reader.model), text, item_end=reader.item_end, progress=work.advance
+        )
 
 
 def _cards(

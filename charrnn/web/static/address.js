@@ -5,6 +5,7 @@ const SETTLED = 400; // milliseconds for which changes are gathered: browsers re
 const LONGEST_HASH = 50_000;
 const MOST_EDITS = 50; // edited units that an address can have
 const CONTROLS = {
+  palette: "palette",
   ...{ find: "search", threshold: "threshold", before: "left", after: "right" },
   ...{ show: "zoom", rows: "map-order", scales: "map-own", names: "map-names", own: "lines-own" },
 };

@@ -99,7 +99,7 @@ class UnitCard {
         marked: proven,
       }),
     );
-    const none = element("p", { className: "hint", textContent: "None: the text has too little of each." });
+    const none = element("p", { className: "hint", textContent: "None: the text has too little of any." });
     return [heading("Concepts", "concepts"), bars.length ? element("ol", { className: "bars" }, ...bars) : none];
   }
 

@@ -64,8 +64,8 @@ class Settling {
 }
 
 class Live {
-  constructor(settings, ramps) {
-    Object.assign(this, { start: settings, ramps, prompt: "", written: "", index: 0, writing: null });
+  constructor(settings) {
+    Object.assign(this, { start: settings, prompt: "", written: "", index: 0, writing: null });
     this.lastTyped = "";
     this.learned = []; // the texts that were learned from and cleared
     this.skipped = 0; // the part of a long text that is not read
@@ -304,7 +304,7 @@ class Live {
       const isNew = whole !== this.shown;
       this.shown = whole;
       this.skipped = whole.length - text.length;
-      showText({ ...complete(data), gates: page.data.gates, ramps: this.ramps });
+      showText({ ...complete(data), gates: page.data.gates });
       this.settling.later();
       if (isNew && (this.writing || this.box.value === whole)) this.follow();
       else go(page.at);
@@ -335,7 +335,7 @@ class Live {
 
   // Let the page ask the model about the text in the box, or not.
   explain(isOn) {
-    page.why.ask = isOn ? (place, signal) => this.asked("saliency", { place }, signal) : null;
+    page.why.model = isOn ? (place, signal) => this.asked("saliency", { place }, signal) : null;
     page.reach.ask = isOn ? () => this.asked("context") : null;
   }
 
@@ -608,6 +608,6 @@ class Edits {
   }
 }
 
-opened.then(({ live, ramps, labels }) => {
-  if (!labels) page.live = new Live(live, ramps); // the page of a text begins with that
+opened.then(({ live, labels }) => {
+  if (!labels) page.live = new Live(live); // the page of a text begins with that
 });

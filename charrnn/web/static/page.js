@@ -10,7 +10,8 @@ const page = {
   column: null, // in pixels: where the cursor stays while it goes from row to row
   found: [], // the signals of the span, the clearest first
   places: [], // where they are on together
-  ramps: null, // the colors of the theme
+  palettes: null, // the colors of both themes, by the names of the palettes
+  ramps: null, // those that are shown
   scales: null, // the values with full color by the names of units; null: the scales of the data
   recolored: null, // what a live page does when the text has other colors
   isUnsettled: false, // whether the text is a later one than that of the list and the charts
@@ -83,7 +84,7 @@ function describe(data) {
   $("colophon").textContent =
     `Units on this page: ${held || "none"}. Their values are rounded, to about ${percent(1 / data.levels, 0)} of a unit’s largest value; ` +
     `those of the strongest units at each ${data.noun} are more precise. ` +
-    `Model ${data.source.fingerprint}. ` +
+    `Fingerprint of the model: ${data.source.fingerprint}. ` +
     (!page.model?.isServed ? "The page fetches nothing and sends nothing." : "The page talks only to charrnn on this machine.");
 }
 
@@ -210,13 +211,13 @@ function dress() {
   $("theme").ariaPressed = String(theme === "dark");
   $("large").ariaPressed = String(root.dataset.type === "large");
   if (!page.data) return;
-  color(page.data.ramps?.[theme] ?? page.ramps);
+  color(page.palettes[$("palette").value][theme]);
   for (const table of pairs.tables) table.dress();
   legendOfPairs(page.ramps);
   pick(page.unit);
 }
 
-// Take the colors of a theme, if they are others: all of the page is then styled anew.
+// Take other colors, if they are others: all of the page is then styled anew.
 function color(ramps) {
   if (ramps === page.ramps) return;
   page.ramps = ramps;
@@ -312,11 +313,11 @@ function turn(by) {
 }
 
 let lastUnit = 0;
-const NO_MODEL = "What mattered is measured with the model, which is not in this page; a page written with --with-model has it.";
+const notRecorded = () => `This page has no record of what mattered${pairs.side ? "." : "; one written with --saliency has."}`;
 
 // Color by surprisal or counts, or again by the unit before.
 function toggle(measure) {
-  if (measure === SALIENCY && !page.why.ask) $("why-none").textContent = NO_MODEL;
+  if (measure === SALIENCY && !page.why.ask) $("why-none").textContent = notRecorded();
   if (!isThere(page.data, measure)) return;
   if (page.unit >= 0) lastUnit = page.unit;
   pick(page.unit === measure ? lastUnit : measure);
@@ -377,6 +378,7 @@ function listenToControls() {
     root.dataset.type = root.dataset.type === "large" ? "" : "large";
     dress();
   });
+  $("palette").addEventListener("change", dress);
   prefersDark.addEventListener("change", dress);
   $("ask").addEventListener("click", KEYS["?"]);
   $("previous").addEventListener("click", () => turn(-1));
@@ -462,12 +464,20 @@ async function open() {
   start();
   const raw = JSON.parse($("data").textContent);
   page.maker = `Made by charrnn ${raw.version}`;
+  offerPalettes(raw);
   $("maker").textContent = page.maker;
   $("how").textContent = `charrnn ${howToMake(raw)}`;
   if (isFramed()) signFrame(raw);
   if (raw.sides) await showPairs(raw);
   else show(raw.live && !raw.labels ? complete(await openLive(raw)) : await decode(raw));
   return raw;
+}
+
+// The palettes, by the names of their colors; at first the one that the page was made with.
+function offerPalettes({ ramps, palette }) {
+  page.palettes = ramps;
+  const options = Object.entries(ramps).map(([name, { light }]) => new Option(light.hues.join(" – "), name, name === palette, name === palette));
+  $("palette").replaceChildren(...options);
 }
 
 // In a frame there is room for one line: what more there is to say comes on demand.
@@ -491,7 +501,7 @@ async function openLive(raw) {
   const { text, counts } = raw.live;
   page.model = raw.model ? await ModelInPage.of(raw) : new ServedModel(raw);
   const data = await page.model.first(text, Boolean(counts));
-  return { ...data, gates: await gatesOf({ text, counts: Boolean(counts) }), ramps: raw.ramps };
+  return { ...data, gates: await gatesOf({ text, counts: Boolean(counts) }) };
 }
 
 async function gatesOf(request) {

@@ -12,7 +12,7 @@ const pairs = {
 
 async function showPairs(raw) {
   for (const [side, packed] of Object.entries(raw.sides)) {
-    pairs.sides[side] = { ...(await decode(packed)), title: raw.title, ramps: raw.ramps, restarts: true };
+    pairs.sides[side] = { ...(await decode(packed)), title: raw.title, restarts: true };
   }
   const buttons = Object.keys(pairs.sides).map((side) => {
     const button = element("button", { type: "button", textContent: side });

@@ -221,7 +221,7 @@ function setThresholds({ levels, noun }) {
   Object.assign(slider, { min: 1, max: levels - 1, value: Math.round(before * levels) });
   $("thresholds-note").textContent =
     `Each bar says how clearly a unit fits, at the ${noun} where it fits least: how far it is beyond the threshold in the span, ` +
-    "or below it beside the span, as a part of its largest value.";
+    "or below it beside the span, as a fraction of its largest value.";
 }
 
 function showSpan(page) {

@@ -40,7 +40,7 @@ class ContextPlot {
     this.section.querySelector(".save").hidden = !curve;
     if (!curve) return box.replaceChildren(), ($("reach-note").textContent = "");
     box.replaceChildren(this.picture());
-    $("reach-note").textContent = `${this.inWords()} Each point is the mean of ${numbered(curve.windows, "prediction")}, the same for all${this.hasBars ? "; the bars say how sure the distance to the last point is (one standard error)" : ""}.`;
+    $("reach-note").textContent = `${this.inWords()} Each point is the mean of ${numbered(curve.windows, "prediction")}, the same for all${this.hasBars ? "; the bars are one standard error of the difference from the last point" : ""}.`;
   }
 
   get hasBars() {
@@ -53,8 +53,8 @@ class ContextPlot {
     const { noun } = this.page.data;
     const last = lengths.at(-1);
     if (!last) return "The text is too short for any context.";
-    if (effective === last) return `It still gets better with more than ${numbered(lengths.at(-2), noun)}.`;
-    return `With ${numbered(effective, noun)} it predicts as well (within 1 %) as with ${counted(last)}.`;
+    if (effective === last) return `The network still predicts better with more than ${numbered(lengths.at(-2), noun)}.`;
+    return `With ${numbered(effective, noun)} the network predicts as well (within 1 %) as with ${counted(last)}.`;
   }
 
   picture() {

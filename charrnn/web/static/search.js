@@ -1,7 +1,7 @@
 // The search: a regular expression, or some spans of the text, and the units that react to them.
 
 const REACTING = 10; // units that are listed
-const NOTHING = "Type a regular expression, or select some text: here are the units that tell it best from the rest.";
+const NOTHING = "Type a regular expression, or select some text: the units that tell it best from the rest will be listed here.";
 
 class Search {
   constructor(page) {
@@ -105,12 +105,12 @@ class Search {
     this.reactions = this.last.reactions; // another unit that is picked changes nothing
     const rest = isPattern ? "the rest of the text" : "the text around";
     const evidence = isFew
-      ? "Few matches: units are chosen and scored by the same characters, so that some always fit."
+      ? "Few matches: units are chosen and scored on the same characters, so some always seem to fit."
       : isPattern
-        ? "Chosen by the first half of the text, scored on the second."
+        ? "Chosen on the first half of the text, scored on the second."
         : [...runs(inside, 1)].length === 1
-          ? "One span is little evidence: some unit always fits. Keep it and select others like it."
-          : "Chosen by every other span, scored on those between.";
+          ? "One span is little evidence: some unit always seems to fit. Keep it and select others like it."
+          : "Chosen on every other span, scored on those between.";
     const where = isPattern ? `${counted(spans.length)} ${spans.length === 1 ? "match" : "matches"}` : numbered(spans.length, "span");
     fill($("react-note"), ["AUC", "AUC"], ` inside ${where}, against ${rest}. ${evidence}`);
   }

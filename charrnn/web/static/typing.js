@@ -25,7 +25,7 @@ class Typing {
     if (!page.live) {
       page.scales = new Map(this.written.units.map(({ name, scale }) => [name, scale])); // colors keep their meaning
       show(complete(await openLive(this.raw)));
-      page.live = new Live(this.raw.live, this.raw.ramps);
+      page.live = new Live(this.raw.live);
       return;
     }
     showAbove("live", true);

@@ -1,17 +1,20 @@
 // Which earlier characters mattered for the prediction of one: a coloring of the text before the character that is picked,
-// where a model is there to be asked. A server answers with the gradient of `charrnn saliency`; a model in the page, and a
-// server if units are edited, with what the prediction costs if one of the characters is left out (occlusion.js).
+// where a model is there to be asked, or it was recorded. A server answers with the gradient of `charrnn saliency`; a model in
+// the page (occlusion.js), a server if units are edited, and a record say what the prediction costs if one of the characters
+// is left out.
 
 const MATTERED = 8; // characters that are listed
+const PER_BIT = 100; // steps of a bit in a record, and what stands there for no character: see charrnn/web/asked.py
+const NO_CHARACTER = -(2 ** 15);
 
 const METHODS = {
   gradient: {
-    about: (noun) => `how strongly the prediction answers to a small change of each ${noun} (norm of the gradient of its log-probability)`,
+    about: (noun) => `how strongly the prediction responds to a small change of each ${noun} (norm of the gradient of its log-probability)`,
     figure: (value) => value.toPrecision(3),
     isSigned: false,
   },
   occlusion: {
-    about: (noun) => `the bits by which the prediction costs more if this one ${noun} is left out`,
+    about: (noun) => `how many more bits the prediction costs if this one ${noun} is left out`,
     figure: (value) => signed(value),
     isSigned: true,
   },
@@ -23,10 +26,18 @@ function nothingBefore({ pieces, columns }, place) {
   return `${last === undefined ? "" : `Each ${last === "\n" ? "line" : "text"} is read by itself; `}nothing stands before it.`.replace(/^n/, "N");
 }
 
+// What was recorded of a prediction, the symbols in the order of the text.
+function recorded({ occlusion, alone, length }, place) {
+  const reach = occlusion.length / length;
+  const steps = occlusion.slice(place * reach, (place + 1) * reach).filter((one) => one !== NO_CHARACTER);
+  const values = Array.from(steps.reverse(), (one) => one / PER_BIT);
+  return { method: "occlusion", place, start: place - values.length, values, probability: 2 ** (-alone[place] / 1000) };
+}
+
 class Why {
   constructor(page) {
-    // ask: a function from a place to what is known of it, that a page with a model sets; found: the last answer
-    Object.assign(this, { page, ask: null, method: null, found: null, asking: null });
+    // model: a function from a place to what is known of it, that a page with a model sets; found: the last answer
+    Object.assign(this, { page, model: null, method: "occlusion", found: null, asking: null });
     $("why-ask").addEventListener("click", () => toggle(SALIENCY));
   }
 
@@ -37,6 +48,12 @@ class Why {
 
   get isOn() {
     return this.page.unit === SALIENCY;
+  }
+
+  // The model, or the record of the text that is shown; null if there is neither.
+  get ask() {
+    const { data } = this.page;
+    return this.model ?? (data?.occlusion ? (place) => recorded(data, place) : null);
   }
 
   // Ask for the character at the cursor, unless it is explained already; an answer for an earlier place is not shown.
@@ -122,7 +139,7 @@ class Why {
 
   // Two sentences on what the colors are.
   introduction({ noun }, below, above) {
-    const what = `Each ${noun} before the one at the cursor has the color of what it did for the prediction of that one. `;
+    const what = `Each ${noun} before the one at the cursor is colored by what it did for the prediction of that one. `;
     return METHODS[this.method].isSigned
       ? `${what}${capital(above)}: without it the prediction would cost more bits, it helped; ${below}: it would cost fewer; no color: nothing changes.`
       : `${what}The more ${above}, the more the prediction would change if that ${noun} were changed a little (the gradient).`;
