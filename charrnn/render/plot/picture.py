@@ -121,20 +121,13 @@ def _draw(axes: "Axes", plot: Plot) -> None:
             axes.plot(*line.best, color=color, marker="*", markersize=13, zorder=3)
     for level in plot.drawn_levels:
         axes.axhline(level.bits, color="0.45", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-        axes.text(
-            0.995,
-            level.bits,
-            level.name,
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="bottom",
-            color="0.3",
-            fontsize="small",
-        )
     time, bits = time_axis(plot.seconds, MOST_TICKS), bits_axis(plot.bits, MOST_TICKS)
     margin = AXIS_MARGIN * (bits.high - bits.low)
     axes.set_xlim(time.low, time.high * (1 + AXIS_MARGIN / 2))
     axes.set_ylim(bits.low - margin, bits.high + margin)
+    for names, height in _named_levels(plot, LABEL_HEIGHT * (bits.high - bits.low + 2 * margin)):
+        where = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "bottom"}
+        axes.text(0.005, height, ", ".join(names), color="0.3", fontsize="small", **where)
     axes.set_xticks([value for value, _ in time.ticks], [label for _, label in time.ticks])
     axes.set_yticks([value for value, _ in bits.ticks], [label for _, label in bits.ticks])
     axes.set_xlabel(f"training time ({time.name})")
@@ -151,6 +144,17 @@ def _draw(axes: "Axes", plot: Plot) -> None:
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(name)  # not as a label: those that begin with _ would be left out
+
+
+def _named_levels(plot: Plot, room: float) -> list[tuple[list[str], float]]:
+    """The names of the level lines, those with less than this room between them together, and where they stand."""
+    groups: list[tuple[list[str], float]] = []
+    for level in sorted(plot.drawn_levels, key=lambda level: -level.bits):
+        if groups and groups[-1][1] - level.bits < room:
+            groups[-1][0].append(level.name)
+        else:
+            groups.append(([level.name], level.bits))
+    return groups
 
 
 def _add_steps(axes: "Axes", plot: Plot) -> None:

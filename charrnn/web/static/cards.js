@@ -148,4 +148,4 @@ const filled = (tag, parts) => {
   fill(made, ...parts);
   return made;
 };
-const pushes = (some) => some.map(([character, change]) => `${visible(character)} ${signed(change)}`).join("  ") || `no ${page.data.noun}`;
+const pushes = (some) => some.map(([character, change]) => `${visible(character)} ${signed(change)}`).join(" · ") || `no ${page.data.noun}`;
