@@ -55,7 +55,6 @@ OTHER_OPTIONS = {
     "--infill": ("fill",),
     "--streams": ("lanes",),
     "--surprisal": ("bits",),
-    "charrnn saliency": ("saliency",),
     "charrnn context": ("horizon", "context"),
     "charrnn gates": ("gates",),
     "charrnn gradients": ("gradients",),

@@ -172,7 +172,7 @@ def test_what_is_plainly_meant_is_done(call, typed, same):
         (("train", "--fill", "a_"), 2, "--infill is an option of charrnn sample"),
         (("evaluate", "--lanes", 2), 2, "did you mean --streams?"),
         (("visualize", "--bits"), 2, "did you mean --surprisal?"),
-        (("visualize", "--saliency"), 2, "that is a command of its own: charrnn saliency"),
+        (("visualize", "--gates"), 2, "that is a command of its own: charrnn gates"),
         (("visualize", "--horizon"), 2, "that is a command of its own: charrnn context"),
         (("train", "--hidden", 2), 2, "did you mean --hidden-size?"),
         (("version",), 2, "did you mean charrnn --version?"),

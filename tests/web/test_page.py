@@ -834,7 +834,7 @@ def test_sentences_say_what_the_colours_are_until_they_are_closed(look, tiny_mix
     for name in ("L0.c.3", "L1.h.2", "L1.f.3", "L0.g.1", "surprisal", "counts"):
         page.evaluate("name => pick(placeOf(page.data, name))", name)
         told[name] = words.text_content()
-        assert told[name].startswith("Two" if name == "counts" else "Each character has the color")
+        assert told[name].startswith("Two" if name == "counts" else "Each character is colored by")
         assert name in told[name]
     assert "the 48 numbers" in told["L0.c.3"]
     assert "the 48 numbers" in told["L1.h.2"]  # though only one of them is on the page

@@ -60,6 +60,7 @@ def settle(page):
 def hash_of(page):
     """The address once it is written."""
     page.evaluate("() => new Promise((f) => setTimeout(f, SETTLED + 20))")
+    page.wait_for_function("() => !address.timer")
     return page.evaluate("decodeURIComponent(location.hash)")
 
 
