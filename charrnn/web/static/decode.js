@@ -132,10 +132,10 @@ function placeOfName({ units }, name = "") {
 
 const nameIn = (reason) => reason.replace(/( \(low\))?, \S+ [\d.]+$/, ""); // of "inside quotes (low), AUC 0.97"
 
-// A unit's value at a place, in words.
+// A unit's value at a place, in words; of a unit that is held, it is known exactly.
 function about(data, unit, t) {
-  const { scale } = data.units[unit];
-  return rounded(partAt(data, unit, t) * scale, scale / data.levels);
+  const { scale, low, high } = data.units[unit];
+  return low === high ? signed(low) : rounded(partAt(data, unit, t) * scale, scale / data.levels);
 }
 
 const visible = (label) => (label === " " ? "␣" : label);

@@ -3,7 +3,8 @@
 // the page (occlusion.js), a server if units are edited, and a record say what the prediction costs if one of the characters
 // is left out.
 
-const MATTERED = 8; // characters that are listed
+const MATTERED = 8; // characters that are listed, if they matter at least this part of what the first does
+const LEAST_PART = 0.01;
 const PER_BIT = 100; // steps of a bit in a record, and what stands there for no character: see charrnn/web/asked.py
 const NO_CHARACTER = -(2 ** 15);
 
@@ -69,6 +70,7 @@ class Why {
     if (!(at + data.start)) return this.fail(`The first ${data.noun} is not predicted.`);
     const { signal } = (this.asking = new AbortController());
     $("why-note").textContent = "Measuring …";
+    $("why-list").replaceChildren();
     try {
       let found = null;
       while (!found && !signal.aborted) found = await this.ask(at, signal);
@@ -94,8 +96,9 @@ class Why {
     const before = values.length ? `Colored: ${about(data.noun)}.` : nothingBefore(data, place);
     $("why-note").textContent = problem ?? `${before} The network gave “${visible(data.labels[data.columns[place]])}” here a probability of ${percent(probability)}.`;
     const full = this.full;
-    const order = [...values.keys()].sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || a - b).slice(0, MATTERED);
-    const bars = order.map((k) =>
+    const weights = Array.from(values, Math.abs);
+    const order = [...values.keys()].filter((k) => weights[k] >= LEAST_PART * full).sort((a, b) => weights[b] - weights[a] || a - b);
+    const bars = order.slice(0, MATTERED).map((k) =>
       bar({
         label: `${visible(data.labels[data.columns[start + k]])}  ${counted(place - start - k)} back`,
         title: textOf(data, start + k - 12, start + k + 1),
