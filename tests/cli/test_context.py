@@ -107,7 +107,7 @@ def test_a_picture_is_written_instead_of_the_table_and_is_the_same_each_time(see
 def test_a_single_place_has_no_error_and_is_drawn_all_the_same(see, tmp_path):
     see("tiny", "de", "--svg", tmp_path / "h.svg")
     words = texts_in((tmp_path / "h.svg").read_bytes())
-    assert "k, from the initial state; the same 1 character for each" in words
+    assert "k, each time from the initial state; the same 1 character for every k" in words
 
 
 def test_a_picture_needs_matplotlib(see, tmp_path, monkeypatch, wording):

@@ -257,4 +257,4 @@ def test_a_picture_has_each_mean_with_its_error_and_a_line_at_the_reach():
         f"context length {found.effective_length}: within 1 % of the bits with 8 characters"
         in words
     )
-    assert "k, from the initial state; the same 40 characters for each" in words
+    assert "k, each time from the initial state; the same 40 characters for every k" in words

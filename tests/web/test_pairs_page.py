@@ -106,7 +106,7 @@ def test_a_target_character_lights_up_its_source_and_the_reverse(look):
     assert colors(page, SOURCE) == expected_colors(weights[1])
     best = int(weights[1].argmax())
     note = page.locator("#between-note").inner_text()
-    assert note.startswith(f"d: {'abcde'[best]} {int(weights[1, best] / 10 + 0.5)} %")
+    assert note.startswith(f"“d”: “{'abcde'[best]}” {int(weights[1, best] / 10 + 0.5)} %")
     page.locator(SOURCE).nth(3).hover()
     assert colors(page, TARGET) == expected_colors(weights[:, 3])
     assert colors(page, SOURCE) == [""] * 5

@@ -26,6 +26,8 @@ PlotFormat = Literal["png", "svg"]
 INCHES, DOTS_PER_INCH = (8.0, 5.0), 192
 AXIS_MARGIN = 0.04
 """The room above and below the curves, as a fraction of the axis."""
+LABEL_HEIGHT = 0.04
+"""That of the name of a level line, as a fraction of the axis."""
 MOST_TICKS = 9
 SQUARE_INCHES = 2.6
 """The size of a square of points with the air around it."""
@@ -126,8 +128,15 @@ def _draw(axes: "Axes", plot: Plot) -> None:
     axes.set_xlim(time.low, time.high * (1 + AXIS_MARGIN / 2))
     axes.set_ylim(bits.low - margin, bits.high + margin)
     for names, height in _named_levels(plot, LABEL_HEIGHT * (bits.high - bits.low + 2 * margin)):
-        where = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "bottom"}
-        axes.text(0.005, height, ", ".join(names), color="0.3", fontsize="small", **where)
+        axes.text(
+            0.005,
+            height,
+            ", ".join(names),
+            transform=axes.get_yaxis_transform(),
+            va="bottom",
+            color="0.3",
+            fontsize="small",
+        )
     axes.set_xticks([value for value, _ in time.ticks], [label for _, label in time.ticks])
     axes.set_yticks([value for value, _ in bits.ticks], [label for _, label in bits.ticks])
     axes.set_xlabel(f"training time ({time.name})")
@@ -210,7 +219,9 @@ def _draw_contexts(axes: "Axes", curve: "ContextCurve", noun: str, color: object
     line.set_label(reach_words(curve, noun))
     axes.set_xticks(places, [f"{context:,}" for context in curve.lengths])
     axes.set_yticks([value for value, _ in axis.ticks], [label for _, label in axis.ticks])
-    axes.set_xlabel(f"k, from the initial state; the same {places_in_words(curve, noun)} for each")
+    axes.set_xlabel(
+        f"k, each time from the initial state; the same {places_in_words(curve, noun)} for every k"
+    )
     axes.set_title(cost_name(noun))
     axes.grid(color="0.9")
     axes.set_axisbelow(True)

@@ -24,7 +24,7 @@ async function showPairs(raw) {
   showAbove("between", raw.pairs.length > 0);
   fill($("between-title"), raw.heading === "Attention" ? ["attention", raw.heading] : raw.heading);
   pairs.meaning = raw.meaning;
-  $("between-hint").replaceChildren(ofTable(raw), element("span", { textContent: TABLE_USE }));
+  $("between-hint").replaceChildren(ofTable(raw), element("span", { textContent: useOfTable() }));
   const begun = { source: 0, target: 0 };
   pairs.tables = raw.pairs.map((pair) => {
     const table = new PairTable(pair, raw.full, { ...begun });
@@ -128,8 +128,8 @@ class PairTable {
     others.forEach((head, k) => this.color(head, weights[k]));
     const best = weights.map((_, k) => k).sort((a, b) => weights[b] - weights[a]);
     const named = best.slice(0, MOST_NAMED).filter((k) => weights[k]);
-    const texts = named.map((k) => `${others[k].textContent} ${isRow ? this.percent(index, k) : this.percent(k, index)}`);
-    $("between-note").textContent = `${own[index].textContent}: ${texts.join(", ") || "nothing"}`;
+    const texts = named.map((k) => `${inQuotes(others[k].textContent)} ${isRow ? this.percent(index, k) : this.percent(k, index)}`);
+    $("between-note").textContent = `${inQuotes(own[index].textContent)}: ${texts.join(", ") || "nothing"}`;
   }
 
   color(part, weight) {

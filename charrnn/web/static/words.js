@@ -57,8 +57,9 @@ const memoryOf = ({ states }) => states.find((what) => letterOf(what) === letter
 
 // What the table between a source and its target is.
 const ofTable = ({ meaning }) => `A column for each character of the source, a row for each of the target; the greener a cell, the larger its number: ${meaning}.`;
-const TABLE_USE =
-  " Point at a character, or go there with the arrow keys: the characters of the other side light up by their numbers. A click, or Enter, shows it in its text below.";
+const useOfTable = () =>
+  " Point at a character, or go there with the arrow keys: the characters of the other side light up by their numbers." +
+  (isFramed() ? "" : " A click, or Enter, shows it in its text below.");
 
 // A name such as "inside quotes (low), AUC 0.97".
 function named(reason) {
