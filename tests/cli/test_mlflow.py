@@ -44,7 +44,7 @@ class FakeClient:
         self.store.places[name] = artifact_location
         return self.store.experiments[name]
 
-    def create_run(self, experiment, run_name, tags):
+    def create_run(self, experiment, start_time=None, tags=None, run_name=None):
         run_id = f"r{len(self.store.runs)}"
         own = {"experiment": experiment, "name": run_name, "tags": tags}
         self.store.runs[run_id] = SimpleNamespace(**own, params={}, metrics=[], states=[])

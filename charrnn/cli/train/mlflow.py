@@ -115,7 +115,9 @@ class MlflowLog(RunLog):
         """A new MLflow run with the settings of this one."""
         trainer, client = self.trainer, self.client
         run = client.create_run(
-            self._experiment(experiment, place), escape(trainer.folder.name), tags=self._tags()
+            self._experiment(experiment, place),
+            run_name=escape(trainer.folder.name),
+            tags=self._tags(),
         )
         run_id = str(run.info.run_id)
         trainer.metadata["mlflow"] = {"run_id": run_id}
