@@ -67,5 +67,5 @@ def has_accents(vocabulary: Vocabulary) -> bool:
 
 
 def num_composable(text: str) -> int:
-    """How many characters fewer a text has when it is composed."""
-    return len(text) - len(unicodedata.normalize("NFC", text))
+    """How many characters fewer a text has when it is composed; 0 where that makes more, as of some Indian letters."""
+    return max(0, len(text) - len(unicodedata.normalize("NFC", text)))

@@ -285,6 +285,7 @@ def test_whatever_many_clients_send_at_once_the_server_answers_and_keeps_no_thre
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_schemathesis_finds_nothing(server, tmp_path):
     """A tool that knows neither the server nor this module makes requests of the description, several at a time.
 
