@@ -195,6 +195,8 @@ def _names(path: Path, found: Any) -> list[str]:
 
 
 def _record(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():  # a pipe or a device may never end
+        return None
     try:
         record = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from charrnn.text import columns
 from charrnn.text.corpus import Corpus
 from charrnn.text.encoding import opening, stored, tasks, text
 from charrnn.text.opening import open_corpus
-from charrnn.text.sources import file_source
+from charrnn.text.sources import Notes, file_source
 
 pa = pytest.importorskip("pyarrow")
 ipc = pytest.importorskip("pyarrow.ipc")
@@ -202,3 +203,11 @@ def test_a_folder_of_tables_is_read_by_a_field(tmp_path):
         write(tmp_path / "tables" / f"{k}.parquet")
     corpus = read(tmp_path / "tables", cache=tmp_path, field="text")
     assert items(corpus) == sorted(3 * [*filter(None, VALUES)])
+
+
+@pytest.mark.timeout(60)
+def test_a_record_of_a_dataset_that_never_ends_is_none(tmp_path):
+    (tmp_path / "dataset_info.json").touch()
+    os.mkfifo(tmp_path / "state.json")
+    (tmp_path / "dataset_dict.json").symlink_to("/dev/zero")
+    assert columns.dataset_sources(tmp_path, "text", Notes()) is None
