@@ -9,8 +9,10 @@ import pytest
 from helpers import call_charrnn
 
 from charrnn.checkpoint import FORMAT_VERSION, load_checkpoint
+from charrnn.compression import container
 from charrnn.interpret.dumps.header import PAIRS_VERSION, READABLE_VERSIONS
 from charrnn.interpret.dumps.reading import Dump, sides_in
+from charrnn.interpret.steering import FORMAT
 
 QUICK = ("--no-baselines",)
 GOLDEN = Path(__file__).parent / "golden"
@@ -83,3 +85,23 @@ def test_a_dump_of_an_earlier_version_is_shown(name, capsys, monkeypatch):
     monkeypatch.chdir(GOLDEN)
     shown = call_charrnn(capsys, "visualize", "--from", name, "-q").out
     assert ("abc → acc" if name == "dump-4.npz" else "the cat sat") in shown.replace("·", " ")
+
+
+def test_a_compressed_text_of_an_earlier_version_is_restored(capsys, tmp_path):
+    pytest.importorskip("constriction")
+    line = ("decompress", GOLDEN / "text-1.crnn", "--model", GOLDEN / "version-4.safetensors")
+    call_charrnn(capsys, *line, "--out", tmp_path / "text", "-q")
+    assert (tmp_path / "text").read_bytes() == (GOLDEN / "sources.txt").read_bytes()
+
+
+def test_a_steer_file_of_an_earlier_version_steers(capsys, monkeypatch):
+    monkeypatch.chdir(GOLDEN)
+    line = ("sample", "version-1.safetensors", "--temp", 0, "-n", 40, "-q")
+    steered = call_charrnn(capsys, *line, "--steer-file", "steer-1.json=9").out
+    assert steered != call_charrnn(capsys, *line).out
+
+
+def test_there_is_a_file_of_every_version_beside_models_and_dumps():
+    for format_version, name in ((container.VERSION, "text-{}.crnn"), (FORMAT, "steer-{}.json")):
+        for number in range(1, format_version + 1):
+            assert (GOLDEN / name.format(number)).exists()
