@@ -101,7 +101,7 @@ def test_the_most_interesting_unit_is_chosen_or_several_the_best_last(see, tiny_
     found.reverse()
     assert titles(out) == [str(unit) for unit, _ in found]
     assert [f"{score:.2f}" for _, score in found] == re.findall(r"interest ([\d.]+)", out)
-    assert out.count("chosen from 48 units: varies much, holds its value long") == len(found)
+    assert out.count("chosen from 48 units: varies widely, holds its value long") == len(found)
 
 
 def test_all_guesses_are_shown_with_their_probabilities_in_percent(see, tiny_model):

@@ -192,7 +192,7 @@ def _rows(
 def _why(first: "Recording", letter: str, score: float) -> str:
     """Why a unit was chosen, in words: the end of its title."""
     _, layers, units = first.arrays[letter].shape
-    return f"; chosen from {layers * units:,} units: varies much, holds its value long (interest {score:.2f})"
+    return f"; chosen from {layers * units:,} units: varies widely, holds its value long (interest {score:.2f})"
 
 
 def _named(unit: "Unit", chosen: View) -> str:
