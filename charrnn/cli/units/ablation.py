@@ -44,7 +44,7 @@ def print_ablation(
 
     if followers:
         best = [f"{one.unit} {measure(one)} {one.score:.3f}" for one in followers]
-        line = f"chosen by the first half of the text, scored on the second: {', '.join(best)}"
+        line = f"chosen on the first half of the text, scored on the second: {', '.join(best)}"
         print_wrapped(line)
 
     sets, one = len(ablation.total.random), len(ablation.units) == 1
