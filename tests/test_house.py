@@ -15,7 +15,7 @@ import charrnn
 ROOT = Path(charrnn.__file__).parent
 
 FLOORS = [  # from the ground up; a module may import from its own part and from the floors below
-    {"errors", "wording"},
+    {"errors", "wording", "threads"},
     {"numerics", "settings", "cells"},
     {"alignments"},
     {"config"},

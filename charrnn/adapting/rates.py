@@ -9,6 +9,7 @@ from charrnn.config import ADAPTING_RATES, HIGHEST_ADAPTING_RATES, AdaptingConfi
 from charrnn.errors import SettingError
 from charrnn.model import CharRNN
 from charrnn.numerics import Ids
+from charrnn.threads import threads_for
 
 FACTOR = 10**0.5
 """Ratio of two neighboring rates that are tried."""
@@ -51,10 +52,11 @@ def choose_rate(
             tried[rate] = _nats(Learner(model, own, end), ids, progress)
         return tried[rate]
 
-    best = min((0, -1, 1), key=cost)
-    step = 1 if best > 0 else -1
-    while best and len(tried) < MOST_TRIED and cost(best + step) < cost(best):
-        best += step
+    with threads_for(1):
+        best = min((0, -1, 1), key=cost)
+        step = 1 if best > 0 else -1
+        while best and len(tried) < MOST_TRIED and cost(best + step) < cost(best):
+            best += step
     rate = min(tried, key=tried.__getitem__)
     return dataclasses.replace(config, adapt_rate=rate), tried
 

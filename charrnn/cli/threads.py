@@ -6,7 +6,6 @@ from typing import Any
 
 def one_thread() -> AbstractContextManager[Any]:
     """One thread for matrix products in a `with` block: more would slow a single stream of symbols down."""
-    from threadpoolctl import threadpool_limits
+    from charrnn.threads import threads_for
 
-    limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")
-    return limits
+    return threads_for(1)

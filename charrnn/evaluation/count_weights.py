@@ -19,6 +19,7 @@ from charrnn.evaluation.predictions import Predictions, Predictor
 from charrnn.evaluation.streams import MAX_ITEMS, MAX_STREAMS, Streams
 from charrnn.model import CharRNN, States
 from charrnn.numerics import Float64, Ids, softmax
+from charrnn.threads import threads_for
 
 
 def count_and_fit(
@@ -72,8 +73,9 @@ def fitted(
     model = MixedModel(network, counts)
     for group in layout.groups(MAX_ITEMS if by_items else MAX_STREAMS):
         collector = _Collector(model, model.initial_state(len(group)))
-        for made in collector.predict(held_out, group):
-            progress(len(made.nats))
+        with threads_for(len(group)):
+            for made in collector.predict(held_out, group):
+                progress(len(made.nats))
         collected[0].extend(collector.scored)
         collected[1].extend(collector.known)
     scored, known = (np.concatenate(parts) for parts in collected)

@@ -39,6 +39,7 @@ from charrnn.settings import require
 from charrnn.text.items import item_bounds, whole_items
 from charrnn.text.kinds import LINES, end_name, item_end_of, item_noun
 from charrnn.text.pieces import as_read, require_more_than_blanks
+from charrnn.threads import threads_for
 from charrnn.wording import counted
 
 
@@ -252,11 +253,12 @@ def _score_all(
     """The total cross-entropy in nats of streams, at most `most` in parallel, and their correct predictions."""
     nats, correct = 0.0, 0
     for group in streams.groups(most):
-        for made in Predictor(model, model.initial_state(len(group))).predict(ids, group):
-            nats += float(made.nats.sum())
-            correct += int((made.likeliest == ids[made.places]).sum())
-            if progress:
-                progress(len(made.nats))
+        with threads_for(len(group)):
+            for made in Predictor(model, model.initial_state(len(group))).predict(ids, group):
+                nats += float(made.nats.sum())
+                correct += int((made.likeliest == ids[made.places]).sum())
+                if progress:
+                    progress(len(made.nats))
     return nats, correct
 
 
@@ -265,9 +267,10 @@ def _score_learning(
 ) -> tuple[float, int]:
     """As `_score_all`, with a model that learns from each chunk after it was scored."""
     nats, correct = 0.0, 0
-    for targets, log_p in learner.read(ids):
-        nats -= float(np.take_along_axis(log_p, targets[:, None], axis=1).sum())
-        correct += int((log_p.argmax(axis=1) == targets).sum())
-        if progress:
-            progress(len(targets))
+    with threads_for(1):
+        for targets, log_p in learner.read(ids):
+            nats -= float(np.take_along_axis(log_p, targets[:, None], axis=1).sum())
+            correct += int((log_p.argmax(axis=1) == targets).sum())
+            if progress:
+                progress(len(targets))
     return nats, correct

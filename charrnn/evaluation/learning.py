@@ -9,6 +9,7 @@ from charrnn.config import AdaptingConfig
 from charrnn.evaluation.evaluate import as_items, too_short
 from charrnn.model import CharRNN
 from charrnn.numerics import Ids
+from charrnn.threads import threads_for
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def learn(
     """
     ids, end = as_learned(model, ids, item_end)
     learner = Learner(model, config, end)
-    nats = learner.learn(ids, progress)
+    with threads_for(1):
+        nats = learner.learn(ids, progress)
     return Learned(learner.adapted(), len(ids) - 1, nats)
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
 from helpers import make_text, random_model
 from torch.nn.functional import cross_entropy
@@ -238,6 +239,21 @@ def test_a_rate_beyond_sense_is_refused(rule, highest, wording):
     for rate in (1.01 * highest, 99.0):
         with wording.raises(CharrnnError):
             AdaptingConfig(adapt_rule=rule, adapt_rate=rate)
+
+
+def test_learning_and_few_streams_have_one_thread(monkeypatch):
+    limits, real = [], threadpoolctl.threadpool_limits
+    monkeypatch.setattr(
+        threadpoolctl, "threadpool_limits", lambda n, api: limits.append(n) or real(n, api)
+    )
+    model, ids = model_of(num_layers=1), IDS[:60]
+    learn(model, ids, NOTHING)
+    evaluate(model, ids, adapt=NOTHING)
+    choose_rate(model, ids, None, NOTHING)
+    evaluate(model, ids, streams=7)
+    assert limits == [1, 1, 1, 1]
+    evaluate(model, ids, streams=8)
+    assert limits[4:] == [None]
 
 
 @pytest.mark.parametrize("how", [{"window": 9}, {"streams": 2}, {"adapt": 0.1}])

@@ -25,6 +25,7 @@ from charrnn.config import CorpusConfig, SamplingConfig
 from charrnn.errors import SettingError
 from charrnn.runs import reading_of, writes_any_bytes
 from charrnn.text.kinds import LINES, item_end_of, item_noun
+from charrnn.threads import threads_for
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ CHANGES = Changes(parse={"bias": parse_bias})
 
 MAX_WAITING = 1 << 21
 """Maximum characters of samples generated in parallel: all but the first wait for their turn to be printed."""
-MANY_STREAMS = 8
-"""The number of parallel streams from which on a second thread speeds up their matrix products."""
 
 
 def sample(
@@ -134,20 +133,14 @@ def _after_source(
 def _generate(
     model: "CharRNN", config: SamplingConfig, selection: "Selection", output: Output
 ) -> None:
-    """Generate the samples that a selection keeps, and write them.
-
-    One stream has one thread: more would wait for each other at every character, and many times as long if another
-    program keeps a core busy.
-    """
-    from threadpoolctl import threadpool_limits
-
+    """Generate the samples that a selection keeps, and write them."""
     from charrnn.sampling.sampler import collect, generate, in_order
     from charrnn.sampling.selection import select
 
     wanted = selection.count * selection.best_of
     indices = itertools.count() if selection.rejects else range(wanted)
     streams = _num_streams(config, wanted)
-    with threadpool_limits(None if streams >= MANY_STREAMS else 1, "blas"):
+    with threads_for(streams):
         pieces = in_order(
             generate(model, output.prompt, config, indices=indices, batch_size=streams)
         )
