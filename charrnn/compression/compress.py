@@ -157,7 +157,8 @@ def require_model(model: Stepping, packed: Packed, name: str) -> None:
     if (here := fingerprint_of(model)) != packed.fingerprint:
         raise CheckpointError(
             f"{name} was compressed with another model: its fingerprint is {packed.fingerprint}, "
-            f"that of this model {here}"
+            f"that of this model {here}",
+            "charrnn decompress without --model looks for the right one under checkpoints/",
         )
 
 
