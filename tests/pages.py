@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +24,14 @@ HOSTILE = (
 )
 
 POLICY = "default-src 'none'"
+
+
+def until_no_more_than(threads: int) -> None:
+    """Wait until this process has so few threads."""
+    end = time.monotonic() + 60
+    while threading.active_count() > threads:
+        assert time.monotonic() < end, threading.enumerate()
+        time.sleep(0.01)
 
 
 @contextmanager
@@ -79,7 +88,7 @@ def data_of_pairs(model, pairs=(("abcde", "ed"),)):
 
 def until(page: Any, condition: str, argument: object = None) -> None:
     """Wait until a function holds in a page; its policy forbids to evaluate anything else again and again."""
-    page.wait_for_function(condition, arg=argument, timeout=10_000)
+    page.wait_for_function(condition, arg=argument, timeout=60_000)
 
 
 def read(page: Any, text: str) -> None:

@@ -20,12 +20,12 @@ import pytest
 from helpers import (
     CLEAN,
     call_charrnn,
-    command,
     make_text,
     own_signals,
     precisions,
     program,
     run_charrnn,
+    script,
 )
 
 import charrnn
@@ -375,11 +375,6 @@ def start(arguments, cwd):
     )
 
 
-def wait_for_step(process, folder):
-    """Wait until the run has made some steps and written its first evaluation: it is in its loop."""
-    wait_for(process, folder / "best.safetensors")
-
-
 def wait_for(process, path):
     deadline = time.monotonic() + 200
     while not path.exists():
@@ -393,15 +388,29 @@ def tensors(path):
     return {n: a.tobytes() for n, a in {**loaded.model.weights, **loaded.training}.items()}
 
 
-LONG = ("train", "corpus.txt", *SMALL, "--layers", 2, "--dropout", 0.3, "--steps", 300)
+DROPS = ("train", "corpus.txt", *SMALL, "--layers", 2, "--dropout", 0.3, "--steps")
+SIGNALED = """
+import os, sys
+import charrnn.training.trainer as t
+number, step = int(sys.argv.pop(1)), t.Trainer._step
+def signaled(self):
+    made = step(self)
+    if made.step == 17:
+        os.kill(os.getpid(), number)
+    return made
+t.Trainer._step = signaled
+from charrnn.cli.app import main
+main()
+"""
+"""A command that gets the signal NUMBER, its first argument, in its 17th step."""
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The run of LONG that nobody interrupted."""
+    """The run of 60 steps that nobody interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "corpus.txt").write_text(make_text(3000), encoding="utf-8")
-    run_charrnn(*LONG, "-q", cwd=folder)
+    run_charrnn(*DROPS, 60, "-q", cwd=folder)
     return folder / "checkpoints" / "corpus"
 
 
@@ -421,17 +430,20 @@ def test_fault_62_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
     charrnn_in, corpus, tmp_path, number, status, whole
 ):
     folder = tmp_path / "checkpoints" / "stopped"
-    process = start((*LONG, "--name", "stopped"), tmp_path)
-    wait_for_step(process, folder)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == status
-    said = err.decode()
-    resume = shlex.split(next(s for s in said.splitlines() if "to resume: " in s).split(": ", 1)[1])
-    at = load_checkpoint(folder / "last.safetensors").metrics["step"]
-    assert 0 < at < 300
-    resumed = charrnn_in(*resume[1:])
-    assert f" step {at:,} of 300" in resumed.err
+    stopped = subprocess.run(
+        script(SIGNALED, int(number), *DROPS, 60, "--name", "stopped"),
+        cwd=tmp_path,
+        env=CLEAN,
+        preexec_fn=own_signals,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert stopped.returncode == status, stopped
+    line = next(s for s in stopped.stderr.splitlines() if "to resume: " in s)
+    assert load_checkpoint(folder / "last.safetensors").metrics["step"] == 17
+    resumed = charrnn_in(*shlex.split(line.split(": ", 1)[1])[1:])
+    assert " step 17 of 60" in resumed.err
     for file in ("last.safetensors", "best.safetensors"):
         assert tensors(folder / file) == tensors(whole / file)
     assert metrics(folder) == metrics(whole)
@@ -506,18 +518,10 @@ def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_
 
 
 def test_an_ignored_interrupt_stays_ignored(corpus, tmp_path):
-    run = shlex.join(command(*LONG, "-q"))
-    folder = tmp_path / "checkpoints" / "corpus"
-    shell = f"trap '' INT; {run} & echo $!; wait $!"
-    process = subprocess.Popen(
-        ["bash", "-c", shell], cwd=tmp_path, env=CLEAN, stdout=subprocess.PIPE
-    )
-    child = int(process.stdout.readline())
-    wait_for_step(process, folder)
-    os.kill(child, signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode == 0
-    assert load_checkpoint(folder / "last.safetensors").metrics["step"] == 300
+    run = shlex.join(script(SIGNALED, int(signal.SIGINT), *DROPS, 20, "-q"))
+    subprocess.run(["bash", "-c", f"trap '' INT; {run}"], cwd=tmp_path, env=CLEAN, check=True)
+    last = tmp_path / "checkpoints" / "corpus" / "last.safetensors"
+    assert load_checkpoint(last).metrics["step"] == 20
 
 
 def test_fault_65_closing_the_terminal_loses_nothing(corpus, tmp_path):
@@ -530,7 +534,7 @@ def test_fault_65_closing_the_terminal_loses_nothing(corpus, tmp_path):
         own_signals()
 
     process = subprocess.Popen(
-        program(*LONG[:-1], 30_000),
+        program(*DROPS, 30_000),
         cwd=tmp_path,
         stdin=theirs,
         stdout=theirs,

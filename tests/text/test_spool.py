@@ -126,7 +126,7 @@ def test_a_named_pipe_is_closed_with_its_source(tmp_path):
     source = file_source(pipe)
     assert len(read_corpus([source], CorpusConfig(max_chars=99), cache=tmp_path)) == 99
     del source
-    assert ended.wait(10)
+    assert ended.wait(60)
 
 
 def test_an_endless_text_to_validate_on_is_refused_with_advice_that_helps_it(tmp_path, monkeypatch):

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from helpers import CLEAN, examples
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from pages import serving
+from pages import serving, until_no_more_than
 
 from charrnn.errors import UsageError
 from charrnn.web import live
@@ -136,13 +135,6 @@ def server(tiny_mixed):
         with serving(served.actions) as found:
             yield found
     until_no_more_than(threads)
-
-
-def until_no_more_than(threads):
-    end = time.monotonic() + 30
-    while threading.active_count() > threads:
-        assert time.monotonic() < end, threading.enumerate()
-        time.sleep(0.01)
 
 
 def ask(server, method, path, body, headers):
