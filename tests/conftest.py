@@ -1,10 +1,11 @@
 """The fixtures that tests share: a command runner in a folder of its own, a tiny trained run, and a browser."""
 
+import gc
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ os.environ["OMP_NUM_THREADS"] = (
 
 settings.register_profile(
     "tests",
-    max_examples=40,
+    max_examples=25,
     deadline=None,  # a busy machine is no defect
     suppress_health_check=[HealthCheck.too_slow],  # the same
     derandomize=True,  # every machine tries the same examples, at every run
@@ -34,6 +35,7 @@ settings.register_profile(
 settings.register_profile(
     "hunt", settings.get_profile("tests"), derandomize=False, max_examples=2000
 )
+settings.register_profile("long", settings.get_profile("tests"), max_examples=250)
 settings.load_profile("tests")  # pytest --hypothesis-profile=hunt looks for new ones
 
 QUICK = {
@@ -56,15 +58,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make a folder for the server that the commands of all workers share."""
+    """Make a folder for the server that the commands of all workers share; try more examples with -m long."""
+    if config.option.markexpr == "long":
+        settings.load_profile("long")
     if "PYTEST_XDIST_WORKER" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="charrnn-", ignore_cleanup_errors=True)
         os.environ[SERVER] = folder.name
         config.add_cleanup(folder.cleanup)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage among the tests and imported modules, neither now nor later: they are many, and stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick modules and those that meet messages; keep the latter, if these are to be written."""
+    """Mark the tests of the quick modules and those that meet messages; keep the latter, if these are to be written.
+
+    With -m long the tests that try examples are run too.
+    """
     meet = [x for x in items if "wording" in getattr(x, "fixturenames", ())]
     config.stash[COLLECTED] = {x.nodeid.removeprefix("tests/") for x in meet}
     for item in meet:
@@ -72,6 +90,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--write-golden"):
         items[:] = meet
     for item in items:
+        if config.option.markexpr == "long" and hasattr(item.obj, "hypothesis"):
+            item.add_marker(pytest.mark.long)
         if item.path.stem in QUICK.get(item.path.parent.name, ()):
             item.add_marker(pytest.mark.quick)
 

@@ -54,6 +54,11 @@ with_more = pytest.mark.parametrize("more", MORE, ids=["plain", "learnt start", 
 """What a network may have besides."""
 
 
+def seldom(*values):
+    """A case that only -m long tries, as another one would show the same fault."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 def make_config(name="lstm", activation="tanh", num_layers=1, **more):
     if name == "mdlstm":
         more = {"row_length": "4"} | more

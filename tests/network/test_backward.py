@@ -13,6 +13,7 @@ from variants import (
     make_config,
     make_network,
     random_ids,
+    seldom,
 )
 
 from charrnn.network.backward import Parameters, backward, read
@@ -46,7 +47,7 @@ def by_layer(state):
     return tuple(tuple(s[k, 0].detach().numpy() for s in state) for k in range(len(state[0])))
 
 
-@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("num_layers", [seldom(1), 3])
 @pytest.mark.parametrize(("name", "activation"), [v for v in VARIANTS if v[0] in BACKWARD])
 @pytest.mark.parametrize("more", MORE, ids=["plain", "learnt start", "layer norm"])
 @pytest.mark.parametrize("resets", [(), (0, 4)], ids=["carried", "reset"])

@@ -10,6 +10,7 @@ import torch
 from helpers import precisions
 from torch.nn.functional import cross_entropy
 from variants import (
+    MORE,
     VARIANTS,
     E,
     H,
@@ -24,6 +25,7 @@ from variants import (
     make_model,
     make_network,
     random_ids,
+    seldom,
     to_model,
     ways_of,
     with_more,
@@ -140,7 +142,7 @@ def gradients(network, *, state=None, seed=3, only_state=False):
 
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("given", ["start", "state", "only the state counts"])
-@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("num_layers", [seldom(1), 3])
 @every_variant
 def test_all_ways_through_time_have_the_same_gradients(
     name, activation, num_layers, given, layer_norm
@@ -177,7 +179,7 @@ def test_inputs_from_a_table_and_inputs_from_a_product_are_the_same(monkeypatch,
         torch.testing.assert_close(gradient, table[parameter_name], atol=1e-12, rtol=1e-10)
 
 
-@pytest.mark.parametrize("layer_norm", [False, True])
+@pytest.mark.parametrize("layer_norm", [seldom(False), True])
 @every_way
 def test_the_gradient_under_dropout_is_that_of_what_was_computed(name, activation, way, layer_norm):
     """Along a random direction d of all weights: (loss(θ + εd) - loss(θ - εd)) / 2ε, with the same masks each time."""
@@ -337,7 +339,7 @@ def test_restarting_changes_only_the_streams_asked_for(name, activation, way, le
 # --- training --------------------------------------------------------------------------------------------------------
 
 
-@with_more
+@pytest.mark.parametrize("more", [{"learn_start": True, "layer_norm": True}, *map(seldom, MORE)])
 @every_way
 def test_every_cell_lowers_its_loss(name, activation, way, more):
     """Of a text in which each symbol follows from the two before it, so that more than half can be known."""
