@@ -13,7 +13,7 @@ import pytest
 from helpers import OLD, SERVER, Result, call_charrnn, made_once, make_text, run_charrnn
 from hypothesis import HealthCheck, settings
 from messages import COLLECTED, Wording
-from prepared import BRIEF
+from prepared import BRIEF, spare_the_disk
 
 import charrnn
 from charrnn.checkpoint import load_checkpoint
@@ -23,6 +23,8 @@ from charrnn.model import CharRNN
 os.environ["OMP_NUM_THREADS"] = (
     "1"  # before torch is imported: the tests share the cores, not each test
 )
+
+spare_the_disk()
 
 settings.register_profile(
     "tests",

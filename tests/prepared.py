@@ -3,7 +3,8 @@
 Run as a script this is a server: it imports what charrnn imports, and forks a child for each command that is sent to it.
 The child has the streams, folder, environment and arguments that came with the command, and runs and ends as
 `python -m charrnn` does. What is lost is how modules are imported, and what they read of the environment meanwhile;
-how the command line is built of its options; and how fast this machine trains is measured less exactly, in a few steps.
+how the command line is built of its options; that files are flushed to the disk; and how fast this machine trains is
+measured less exactly, in a few steps.
 """
 
 import atexit
@@ -11,7 +12,7 @@ import contextlib
 import gc
 import io
 import itertools
-import json
+import marshal
 import os
 import runpy
 import select
@@ -25,8 +26,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+import asking
+from asking import HANDED_ON, Asked, connected
+from filelock import FileLock
+
 BRIEF = 0.005
 """Seconds to measure a network for, where a test does not depend on what is measured."""
+
+
+def spare_the_disk() -> None:
+    """Let this process flush no file to the disk, which takes long and changes nothing that a process can see."""
+    os.fsync = os.fstat  # type: ignore[assignment]
 
 
 class Server:
@@ -46,13 +56,11 @@ class Server:
         It hands on the signals that it gets; if it is killed, so is the command. Resource limits, session and
         controlling terminal of the command are the server's.
         """
-        from filelock import FileLock  # which the program cannot import
-
         with FileLock(folder / "lock"):
-            self._held = _connected(self.address) or self._started(flags, env)
+            self._held = connected(str(self.address)) or self._started(flags, env)
 
     def _started(self, flags: Sequence[str], env: Mapping[str, str]) -> socket.socket:
-        start = f"{sys.executable} -I -S {__file__} {self.address}"
+        start = f"{sys.executable} -I -S {asking.__file__} {self.address}"
         self.program.write_text(f'#!/bin/sh\nexec {start} "$@"\n', encoding="utf-8")
         self.program.chmod(0o755)
         self.address.unlink(missing_ok=True)
@@ -73,52 +81,11 @@ class Server:
         streams: tuple[int, int, int],
     ) -> int:
         """Run `charrnn ARGUMENTS` on these file descriptors; the exit status, or minus the signal's number."""
-        return _Asked(str(self.address), arguments, str(cwd), env, streams).status()
+        return Asked(str(self.address), arguments, str(cwd), env, streams).status()
 
     def close(self) -> None:
         """End the server, if no other process has it and no command runs."""
         self._held.close()
-
-
-def _connected(address: str | Path) -> socket.socket | None:
-    """A connection with the server at an address, if there is one."""
-    sent = socket.socket(socket.AF_UNIX)
-    with contextlib.suppress(OSError):
-        sent.connect(str(address))
-        if sent.recv(1) == b".":
-            return sent
-    sent.close()
-    return None
-
-
-class _Asked:
-    """A command that a server was asked to run; `pid` is its process."""
-
-    def __init__(
-        self,
-        address: str,
-        arguments: Sequence[str],
-        cwd: str,
-        env: Mapping[str, str],
-        streams: tuple[int, int, int],
-        ignored: Sequence[int] = (),
-    ) -> None:
-        request = {"arguments": [*arguments], "cwd": cwd, "env": {**env}, "ignored": [*ignored]}
-        body = json.dumps(request).encode()
-        sent = _connected(address)
-        assert sent
-        self._sent = sent
-        socket.send_fds(self._sent, [len(body).to_bytes(8, "big")], streams)
-        self._sent.sendall(body)
-        self.pid = self._number()
-
-    def _number(self) -> int:
-        return int.from_bytes(self._sent.recv(8), "big", signed=True)
-
-    def status(self) -> int:
-        """Wait for the end of the command: its exit status, or minus the signal's number."""
-        with self._sent:
-            return self._number()
 
 
 # --- the server -------------------------------------------------------------------------------------------------------
@@ -192,7 +159,7 @@ def _request(sent: socket.socket) -> tuple[dict[str, Any], list[int]]:
     with sent.makefile("rb") as file:
         size = int.from_bytes(head, "big")
         body = file.read(size)
-    return json.loads(body) if head and len(body) == size else {}, streams
+    return marshal.loads(body) if head and len(body) == size else {}, streams
 
 
 def _packed(value: int) -> bytes:
@@ -240,6 +207,7 @@ def _import_everything(program: str) -> None:
                     parameter, "get_runtime_param", bool
                 )()  # newer versions of Typer build it at its first value
     app._root(overview=True)
+    spare_the_disk()
     charrnn.cli.sweep.jobs.program = lambda: [program]
     charrnn.training.measure.TRIAL_SECONDS = BRIEF
     for finalizer in [*weakref.finalize._registry]:  # type: ignore[attr-defined]
@@ -254,7 +222,9 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
         os.close(stream)
     os.chdir(request["cwd"])
     os.environ.clear()
-    os.environ.update(request["env"])
+    os.environ.update(
+        (os.fsdecode(name), os.fsdecode(value)) for name, value in request["env"].items()
+    )
     tempfile.tempdir = None  # it is read of the environment anew
     sys.argv = ["charrnn", *request["arguments"]]
     _give_back_signals(request["ignored"])
@@ -262,10 +232,6 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     sys.stdin = sys.__stdin__ = _reopened(sys.stdin, "rb")
     sys.stdout = sys.__stdout__ = _reopened(sys.stdout, "wb", unbuffered=unbuffered)
     sys.stderr = sys.__stderr__ = _reopened(sys.stderr, "wb", unbuffered=unbuffered)
-
-
-HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
-"""The signals that a program hands on to its command."""
 
 
 def _give_back_signals(ignored: Sequence[int]) -> None:
@@ -289,29 +255,9 @@ def _reopened(stream: TextIO, mode: str, *, unbuffered: bool = False) -> TextIO:
 
 
 def _main() -> None:
-    address, *arguments = sys.argv[1:]
-    if Path(address).exists():
-        _run_in_place(address, arguments)
+    _, address = sys.argv
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _serve(address)
-
-
-def _run_in_place(address: str, arguments: Sequence[str]) -> NoReturn:
-    """End as the command ended that a server ran on our streams."""
-    ignored = [n for n in HANDED_ON if signal.getsignal(n) == signal.SIG_IGN]
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, HANDED_ON
-    )  # until there is a process to hand them on to
-    asked = _Asked(address, arguments, str(Path.cwd()), os.environ, (0, 1, 2), ignored)
-    for number in set(HANDED_ON) - set(ignored):
-        signal.signal(number, lambda caught, _: os.kill(asked.pid, caught))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDED_ON)
-    status = asked.status()
-    if status < 0:
-        with contextlib.suppress(OSError):  # of a signal that cannot be caught
-            signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
-    sys.exit(status)
 
 
 def _run() -> NoReturn:
