@@ -260,7 +260,9 @@ def shortened(line):
     """
     line = re.sub(r"(?<=\bL[01]\.[ch]\.)\d(?=\d\d\b)", "", line)
     line = re.sub(r"(charrnn sample )(?=[^|]*--infill)", r"\1--beam 16 ", line)
-    line = line.replace(" --length 5000", " --length 1500")
+    line = line.replace(" --length 5000", " --length 1500").replace(
+        " --seeds 1,2,3", " --seeds 1,2"
+    )
     line = re.sub(r" --length \d+(?= .*--best-of)", " --length 40", line)
     line = line.replace(" --max-chars 100000", " --max-chars 10000")
     if "--gradient rtrl" in line:  # of one stream
@@ -305,7 +307,7 @@ def require_served(line, place):
     with subprocess.Popen(started, **options, preexec_fn=own_signals) as process:
         try:
             address = process.stdout.readline().strip()
-            with urllib.request.urlopen(address, timeout=10) as page:
+            with urllib.request.urlopen(address, timeout=60) as page:
                 assert b'id="live-text"' in page.read()
         finally:
             process.send_signal(signal.SIGINT)
