@@ -44,7 +44,7 @@ from charrnn.network.shapes import weight_shapes
 from charrnn.schema import SchemaError, check_run, strict_json
 from charrnn.settings import require_known, settings_of
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.wording import counted
+from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:  # these rooms are imported with the first model that needs them
     from charrnn.counts.mixture import Counts
@@ -328,7 +328,7 @@ _DAMAGED = "the file may be damaged or still being copied; copy it again, or tak
 
 
 def _one_line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+    return escape(" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
 @contextlib.contextmanager

@@ -296,8 +296,8 @@ def test_a_checkpoint_with_any_odd_value_is_refused_or_used(name, files, tmp_pat
     odd_checkpoint(name, files, tmp_path_factory.getbasetemp(), data)
 
 
-def with_counts(changed: dict[str, np.ndarray[Any, Any]], path: Path) -> None:
-    """A checkpoint whose counts are these in part, with a checksum that fits."""
+def with_counts(changed: dict[str, np.ndarray[Any, Any]], path: Path, **record: Any) -> None:
+    """A checkpoint whose counts, and their record, are these in part, with a checksum that fits."""
     stored(path, plain(), counts=counts())
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
@@ -305,11 +305,17 @@ def with_counts(changed: dict[str, np.ndarray[Any, Any]], path: Path) -> None:
     tensors = load_tensors(content) | changed
     own = {n: a for n, a in tensors.items() if n.startswith("counts.")}
     header = json.loads(fields["header"])
-    header["counts"]["sha256"] = checkpoint_module._checksum("", own)
+    header["counts"] |= {"sha256": checkpoint_module._checksum("", own), **record}
     others = {n: a for n, a in tensors.items() if n not in own}
     text = json.dumps(header)
     fields |= {"header": text, "sha256": checkpoint_module._checksum(text, others)}
     path.write_bytes(save_tensors(tensors, fields))
+
+
+@pytest.mark.parametrize("name", ["new", "c\x7faracters"])
+def test_a_name_in_the_record_of_counts_that_is_not_known_is_left_alone(name, tmp_path):
+    with_counts({}, tmp_path / "odd.safetensors", **{name: 0})
+    assert use_checkpoint(tmp_path / "odd.safetensors")
 
 
 SIZES = counts().table.sizes

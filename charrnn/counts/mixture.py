@@ -23,7 +23,8 @@ import numpy.typing as npt
 from charrnn.counts.table import CountTable, Nodes
 from charrnn.errors import CheckpointError
 from charrnn.numerics import Float, Float64, softmax
-from charrnn.schema import CountsRecord, check_record
+from charrnn.schema import CountsRecord, check_record, tuples
+from charrnn.settings import settings_of
 
 if TYPE_CHECKING:
     from charrnn.counts.exact_mixture import ExactMixture
@@ -111,7 +112,8 @@ class Counts:
             CheckpointError: the weight is not one of counts.
         """
         check_record(CountsRecord, record, required=("order", "w"))
-        found = CountsRecord(**{**record, "w": tuple(record["w"])})
+        known = {name: tuples(record[name]) for name in settings_of(CountsRecord) if name in record}
+        found = CountsRecord(**known)
         if len(found.w) != F or not np.isfinite(found.w).all():
             raise CheckpointError("the coefficients of the weight of the counts are damaged")
         table = partial(read, found.order)
