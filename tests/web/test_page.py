@@ -13,7 +13,7 @@ from helpers import call_charrnn, make_text, typed
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pages import HOSTILE, color, data_of, luminance, make_model
+from pages import HOSTILE, color, data_of, luminance, make_model, until
 from paints import diverging_colors
 from unpacking import unpack, values_of
 from variants import TEXTBOOK
@@ -1083,6 +1083,7 @@ def test_the_cursor_goes_by_rows_and_by_pages_and_keeps_its_column(look, tiny_mo
     for row in (3 + rows, 3 + 2 * rows, 3 + rows, 3):
         press("PageDown" if row > place()[0] else "PageUp")
         assert place() == expected(row, 15)
+        until(page, "() => !page.view.frame")  # in which the text is scrolled
         at, box = page.evaluate("[page.view.rect(page.at), page.view.box.getBoundingClientRect()]")
         assert box["top"] < at["top"] < at["bottom"] < box["bottom"]
     press("ArrowDown")

@@ -121,7 +121,7 @@ def write_page(
         if page.context:
             data["context"] = _context(reader, text)
         if _wants_saliency(page, data["length"]):
-            data |= _saliency(reader, text)
+            data |= _saliency(reader, text, data["length"])
     if cards:
         data["cards"] = cards
     if page.with_model:
@@ -156,11 +156,11 @@ def _wants_saliency(page: Page, length: int) -> bool:
     return length <= SALIENCY_CHARS if page.saliency is None else page.saliency
 
 
-def _saliency(reader: Reader, text: str) -> "dict[str, Any]":
-    """What mattered for each prediction of a text."""
+def _saliency(reader: Reader, text: str, length: int) -> "dict[str, Any]":
+    """What mattered for each prediction of a text of this many symbols."""
     from charrnn.web.asked import occlusion_data
 
-    with working(None, reader.noun) as work:
+    with working(length, reader.noun) as work:
         return occlusion_data(
             network_of(reader.model), text, item_end=reader.item_end, progress=work.advance
         )
