@@ -89,6 +89,27 @@ def script(code: str, *arguments: object) -> list[str]:
     return program("-c", code, *arguments)
 
 
+SIGNALED = """
+import itertools, os, sys
+import charrnn.training.trainer as t
+number, at = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+steps, step = itertools.count(1), t.Trainer._step
+def signaled(self):
+    made = step(self)
+    if next(steps) == at:
+        os.kill(os.getpid(), number)
+    return made
+t.Trainer._step = signaled
+from charrnn.cli.app import main
+main()
+"""
+
+
+def signaled(number: int, at: int, *arguments: object) -> list[str]:
+    """The command line of `charrnn ARGUMENTS` by this server; the process gets a signal in its n-th optimizer step."""
+    return script(SIGNALED, int(number), at, *arguments)
+
+
 def own_signals() -> None:
     """Give a child its signals back, whatever the test runner inherited."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):

@@ -7,12 +7,11 @@ import math
 import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import CLEAN, call_charrnn, make_text, own_signals, precisions, program, run_charrnn
+from helpers import CLEAN, call_charrnn, make_text, own_signals, precisions, run_charrnn, signaled
 from variants import TEXTBOOK
 
 from charrnn.checkpoint import load_checkpoint
@@ -463,30 +462,24 @@ def test_what_was_measured_before_the_machine_failed_is_printed(here, corpus, mo
 
 
 def test_an_interrupt_stops_cleanly_and_prints_what_was_finished(corpus, tmp_path, wording):
-    asked = ("--cells", "lstm,elman,gru", *SMALL, "--steps", 600, "--json")
-    process = subprocess.Popen(
-        program("compare", "corpus.txt", *asked),
+    asked = ("--cells", "lstm,elman,gru", *SMALL, "--steps", 40, "--json")
+    ended = subprocess.run(
+        signaled(signal.SIGINT, 40 + 17, "compare", "corpus.txt", *asked),
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         env={k: v for k, v in CLEAN.items() if k != "PYTHONUNBUFFERED"},  # what is printed waits
         preexec_fn=own_signals,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    second = tmp_path / "checkpoints" / "corpus-elman" / "last.safetensors"
-    deadline = time.monotonic() + 120
-    while not second.with_name("best.safetensors").exists():  # an evaluation: some steps are made
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGINT
-    assert [n["cell"] for n in json.loads(out)["networks"]] == ["lstm"]
-    said = err.decode()
+    assert ended.returncode == -signal.SIGINT, ended
+    assert [n["cell"] for n in json.loads(ended.stdout)["networks"]] == ["lstm"]
+    said = ended.stderr
     assert "3 of 3" not in said
     wording("\n".join(line for line in said.splitlines() if "finished" in line or "stop" in line))
     assert "charrnn train corpus.txt --resume --name corpus-elman" in said
-    assert 0 < load_checkpoint(second).metrics["step"] < 600
+    second = tmp_path / "checkpoints" / "corpus-elman" / "last.safetensors"
+    assert load_checkpoint(second).metrics["step"] == 17
 
 
 def test_a_signal_between_two_runs_stops_the_next_at_once():

@@ -25,7 +25,7 @@ from helpers import (
     precisions,
     program,
     run_charrnn,
-    script,
+    signaled,
 )
 
 import charrnn
@@ -389,20 +389,6 @@ def tensors(path):
 
 
 DROPS = ("train", "corpus.txt", *SMALL, "--layers", 2, "--dropout", 0.3, "--steps")
-SIGNALED = """
-import os, sys
-import charrnn.training.trainer as t
-number, step = int(sys.argv.pop(1)), t.Trainer._step
-def signaled(self):
-    made = step(self)
-    if made.step == 17:
-        os.kill(os.getpid(), number)
-    return made
-t.Trainer._step = signaled
-from charrnn.cli.app import main
-main()
-"""
-"""A command that gets the signal NUMBER, its first argument, in its 17th step."""
 
 
 @pytest.fixture(scope="module")
@@ -431,7 +417,7 @@ def test_fault_62_a_signal_stops_cleanly_and_resume_ends_bit_for_bit_the_same(
 ):
     folder = tmp_path / "checkpoints" / "stopped"
     stopped = subprocess.run(
-        script(SIGNALED, int(number), *DROPS, 60, "--name", "stopped"),
+        signaled(number, 17, *DROPS, 60, "--name", "stopped"),
         cwd=tmp_path,
         env=CLEAN,
         preexec_fn=own_signals,
@@ -518,7 +504,7 @@ def test_a_kill_loses_no_checkpoint_and_the_run_goes_on(charrnn_in, corpus, tmp_
 
 
 def test_an_ignored_interrupt_stays_ignored(corpus, tmp_path):
-    run = shlex.join(script(SIGNALED, int(signal.SIGINT), *DROPS, 20, "-q"))
+    run = shlex.join(signaled(signal.SIGINT, 17, *DROPS, 20, "-q"))
     subprocess.run(["bash", "-c", f"trap '' INT; {run}"], cwd=tmp_path, env=CLEAN, check=True)
     last = tmp_path / "checkpoints" / "corpus" / "last.safetensors"
     assert load_checkpoint(last).metrics["step"] == 20

@@ -292,11 +292,11 @@ def test_a_name_may_have_quotes_and_equals_signs(call, tmp_path, name):
     fingerprint = counting_model().fingerprint
     file = tmp_path / "counter.units.json"
     file.write_text(json.dumps({"fingerprint": fingerprint, "units": [names]}))
-    for verb in ("sample", "evaluate", "score", "visualize", "context", "gates"):
+    verbs = ("sample", "evaluate", "score", "visualize", "context", "gates")
+    for verb, option in zip(verbs, ("--clamp", "--steer") * 3, strict=True):
         given = () if verb == "sample" else ("text.txt",)
-        for option in ("--clamp", "--steer"):
-            status = 2 * (verb == "score")  # the model knows no lines
-            assert "L0.c.5=+0.5" in call(verb, *given, option, f"{name}=.5", status=status).err
+        status = 2 * (verb == "score")  # the model knows no lines
+        assert "L0.c.5=+0.5" in call(verb, *given, option, f"{name}=.5", status=status).err
 
 
 def test_the_units_that_follow_a_concept_best_are_ablated_on_the_other_half(call, wording):
