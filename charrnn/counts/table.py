@@ -292,15 +292,15 @@ class CountTable:
         values = _VALUES[np.concatenate([self.codes[begin:end] for begin, end in bounds])]
         symbols = np.concatenate([self.symbols[begin:end] for begin, end in bounds])
         sizes = [end - begin for begin, end in bounds]
-        rest = _rest(np.add.reduceat(values, [0, *accumulate(sizes[:-1])]))
-        *above, left = accumulate(reversed(rest.tolist()), operator.mul, initial=1.0)
-        values *= np.repeat(above[::-1], sizes)
+        sums = np.add.reduceat(values, [0, *accumulate(sizes[:-1])])
+        *above, left = accumulate(reversed(_rest(sums).tolist()), operator.mul, initial=1.0)
+        values *= np.array(above[::-1]).repeat(sizes)
         return p * left + np.bincount(symbols, values, self.num_symbols)
 
 
 def _rest(sums: Float64) -> Float64:
     """What values that sum to these leave to shorter contexts."""
     rest = 1 - sums
-    if rest.min() < -ROUNDING:
+    if rest[rest.argmin()] < -ROUNDING:  # faster than min()
         raise CheckpointError("the counts after a context sum to more than 1")
     return rest
