@@ -50,6 +50,12 @@ class Option:
         return self.may_be_none and (self.rule.planned or self.default is not None)
 
 
+def off_flag(flag: str) -> str:
+    """What switches a setting off: "--no-counts", "--without-model"."""
+    word = flag.removeprefix("--")
+    return f"--without-{word.removeprefix('with-')}" if word.startswith("with-") else f"--no-{word}"
+
+
 def option_parameter(option: Option, spell: Spell) -> inspect.Parameter:
     """The parameter of a setting."""
     rule, flags = option.rule, option.flags
@@ -62,7 +68,7 @@ def option_parameter(option: Option, spell: Spell) -> inspect.Parameter:
     if rule.default_text is not None:
         shown = spelled(rule.default_text, spell, default=value_in_words(option.default))
     if option.kind is bool and (option.may_be_none or rule.planned or default):
-        flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}", *flags[1:])
+        flags = (f"{flags[0]}/{off_flag(flags[0])}", *flags[1:])
     text = spelled(rule.help, spell) + (f" '{OFF}' disables it." if option.may_be_off else "")
     annotation: Any = Annotated[
         kind,

@@ -477,8 +477,15 @@ def test_a_check_box_lets_one_type_on_the_page_of_a_text(look, tiny_model):
     assert again.evaluate("[page.data.length, page.at]") == [3, 1]
 
 
-def test_a_model_costs_less_than_one_and_a_half_times_its_size(write):
+def test_a_page_has_its_model_where_that_costs_less_than_one_and_a_half_times_its_size(write):
     """For a small model, most of it is the script."""
     command = ("visualize", "demo", typed("def f(x):"), "--html", "PAGE")
     model_size = (ROOT / "demo" / "demo.safetensors").stat().st_size
-    assert len(write(*command, "--with-model")) - len(write(*command)) < 1.5 * model_size
+    page, without = write(*command), write(*command, "--without-model")
+    assert len(page) - len(without) < 1.5 * model_size
+    assert page == write(*command, "--with-model")
+    for others in (("--embed",), ("--clamp", "L0.c.1=1")):
+        assert len(write(*command, *others)) < len(without) + 10_000
+    small = ("visualize", "tiny", typed("def f(x):"), "--html", "PAGE")
+    assert write(*small) == write(*small, "--without-model")
+    assert len(write(*small, "--with-model")) > len(write(*small)) + 10_000

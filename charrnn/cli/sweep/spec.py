@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from charrnn.cli.options import Given, as_command
-from charrnn.cli.parameters import Option
+from charrnn.cli.parameters import Option, off_flag
 from charrnn.cli.refused import OTHER_OPTIONS, Refused, in_one_line
 from charrnn.cli.run_file import read_toml
 from charrnn.cli.terminal import is_quiet
@@ -324,7 +324,7 @@ class _Reader:
 def _turned_off(option: Option) -> list[str]:
     """The word that turns a flag off; none if it is off unless it is given."""
     has_word = option.may_be_none or option.rule.planned or option.default
-    return [f"--no-{option.flags[0].removeprefix('--')}"] if has_word else []
+    return [off_flag(option.flags[0])] if has_word else []
 
 
 def _train_reader() -> tuple[

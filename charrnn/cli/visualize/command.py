@@ -37,6 +37,7 @@ from charrnn.cli.visualize.dumps import (
 )
 from charrnn.cli.visualize.follow import FollowOptions, follow
 from charrnn.cli.visualize.page import (
+    LITTLE,
     PAGE_CHARS,
     SALIENCY_CHARS,
     Page,
@@ -127,12 +128,13 @@ class WritingOptions(Config):
         needs=("html",),
         panel=FILES,
     )
-    with_model: bool = setting(
-        False,
+    with_model: bool | None = setting(
+        None,
         "Put the model into the page of {html}, with 8-bit weights and without counts: a check box there lets one type "
         "a text, which the model reads and continues.",
         needs=("html",),
         excludes=("counts", "from_dump", *settings_of(EditOptions)),
+        default_text=f"on where it adds less than {LITTLE:g} times the size of its 8-bit form",
         panel=FILES,
     )
     curve: bool = setting(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.counts import network_of
+from charrnn.cli.counts import has_counts, network_of
 from charrnn.cli.reading import Reader, read_dump
 from charrnn.cli.terminal import require_place, say
 from charrnn.cli.threads import one_thread
@@ -31,6 +31,8 @@ MOST_CARDS = 12
 """Units whose cards are on a page, those chosen before those with the best names."""
 SALIENCY_CHARS = 500
 """Maximum characters of a text of which it is measured what mattered, if nothing is said of that."""
+LITTLE = 1.5
+"""Times the size of its exact form that a model may add to a page, if nothing is said of it."""
 SHORTEST = 2
 """Characters of the shortest text that has cards."""
 
@@ -44,8 +46,8 @@ class Page:
     """The colors of values below and above zero."""
     embed: bool = False
     """Whether it is for a frame in another page."""
-    with_model: bool = False
-    """Whether the model is put into it."""
+    with_model: bool | None = None
+    """Whether the model is put into it; None: if it adds less than LITTLE, and the page is not for a frame."""
     context: bool = False
     """Whether it has the context curve of its text."""
     saliency: bool | None = None
@@ -58,12 +60,18 @@ class Page:
             data: the data of the page.
             lengths: how much text is on it, in words.
         """
-        from charrnn.web.html import page_html
-
-        write_atomically(self.path, page_html(data, self.palette, embed=self.embed).encode())
+        write_atomically(self.path, self.html(data))
+        if "model" in data and self.with_model is None:
+            lengths += ", and the model: --without-model leaves it out"
         say(
             f"charrnn: wrote {escape(str(self.path))} ({size(self.path.stat().st_size)}, {lengths})"
         )
+
+    def html(self, data: Mapping[str, Any]) -> bytes:
+        """The content of the file."""
+        from charrnn.web.html import page_html
+
+        return page_html(data, self.palette, embed=self.embed).encode()
 
 
 def require_page(path: Path) -> None:
@@ -124,25 +132,45 @@ def write_page(
             data |= _saliency(reader, text, data["length"])
     if cards:
         data["cards"] = cards
-    if page.with_model:
-        data |= _inside(reader, text, names)
-    _write(page, data)
+    _write(page, data | _model(page, data, reader, text, names))
 
 
-def _inside(reader: Reader, text: str, names: "Sequence[NamedUnit]") -> "dict[str, Any]":
-    """The model for the page, which begins with the first characters of the text when one types."""
+def _model(
+    page: Page,
+    data: "Mapping[str, Any]",
+    reader: Reader,
+    text: str,
+    names: "Sequence[NamedUnit]",
+) -> "dict[str, Any]":
+    """The model for the page, where typing begins with the first characters of the text; see `Page.with_model`."""
+    from charrnn.exact.file import tensors_of
     from charrnn.exact.model import ExactModel, exact
     from charrnn.web.live import BEGINNING
     from charrnn.web.offline import model_inside
 
-    model = reader.model
-    return model_inside(
-        model if isinstance(model, ExactModel) else exact(model),
+    model, is_asked = reader.model, bool(page.with_model)
+    if not is_asked and (
+        page.with_model is False or page.embed or has_counts(model) or model.edits
+    ):
+        return {}
+    try:
+        known = model if isinstance(model, ExactModel) else exact(model)
+    except UsageError:  # it has no exact form
+        if is_asked:
+            raise
+        return {}
+    inside = model_inside(
+        known,
         text=text[: BEGINNING.length],
         item_end=reader.item_end,
         normalize=reader.config.normalize,
         names=names,
     )
+    if is_asked:
+        return inside
+    adds = len(page.html({**data, **inside})) - len(page.html(data))
+    size_of_model = sum(tensor.nbytes for tensor in tensors_of(known).values())
+    return inside if adds < LITTLE * size_of_model else {}
 
 
 def _context(reader: Reader, text: str) -> "dict[str, Any]":
