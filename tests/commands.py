@@ -73,7 +73,7 @@ LINES: dict[str, list[Line]] = {
         ("visualize", RUN, TEXT, *SOME, "--unit", "L0.h.*"),
         ("visualize", RUN, "--follow", "--length", 30, "--seed", 1),
         ("visualize", RUN, TEXT, *SOME, "--svg", f"{MADE}.svg", "--png", f"{MADE}.png"),
-        ("visualize", RUN, TEXT, *SOME, "--html", f"{MADE}.html", "--context"),
+        ("visualize", RUN, TEXT, *SOME, "--html", f"{MADE}.html", "--context", "--saliency"),
         ("visualize", RUN, TEXT, *SOME, "--html", f"{MADE}.html", "--embed", "--with-model"),
         *(
             ("visualize", RUN, TEXT, *SOME, "--dump", f"{MADE}{ending}", "--predictions", 2)
