@@ -34,6 +34,19 @@ def until_no_more_than(threads: int) -> None:
         time.sleep(0.01)
 
 
+def until_drawn(page: Any) -> None:
+    """Wait until a page has opened, and until what waits for the sizes of its parts has been drawn.
+
+    A browser reports sizes at the end of a frame (ResizeObserver), and the page draws in the next one.
+    """
+    page.evaluate(
+        """async () => {
+             if (typeof opened !== "undefined") await opened;
+             for (let k = 0; k < 2; k += 1) await new Promise((frame) => requestAnimationFrame(frame));
+           }"""
+    )
+
+
 @contextmanager
 def serving(actions, page=b"<!doctype html>a page", policy=POLICY):
     """A server in a thread of its own."""

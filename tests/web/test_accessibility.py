@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers import make_text
-from pages import data_of, data_of_pairs, luminance, make_model, serving
+from pages import data_of, data_of_pairs, luminance, make_model, serving, until_drawn
 from pair_models import both
 
 from charrnn.exact.model import exact
@@ -97,6 +97,7 @@ def open_page(window, address, theme="light"):
     window.goto(address)
     window.wait_for_function("() => address.opening")
     window.evaluate("address.following")
+    until_drawn(window)
     return window
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from exact_models import VARIANTS, network
 from helpers import call_charrnn
-from pages import read
+from pages import read, until_drawn
 from unpacking import unpack, values_of
 
 from charrnn.errors import CharrnnError
@@ -56,6 +56,7 @@ def opened(visit, tmp_path):
         path.write_text(offline_page(model, "a title", **options), encoding="utf-8")
         page = visit(path.as_uri())
         page.locator("#live-text").wait_for()
+        until_drawn(page)
         return page
 
     return open_page

@@ -13,7 +13,7 @@ from helpers import call_charrnn, make_text, typed
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pages import HOSTILE, color, data_of, luminance, make_model, until
+from pages import HOSTILE, color, data_of, luminance, make_model, until, until_drawn
 from paints import diverging_colors
 from unpacking import unpack, values_of
 from variants import TEXTBOOK
@@ -403,7 +403,7 @@ def look(visit, tmp_path):
         data = data_of(model, text, *addresses, **settings) | (change or {})
         path.write_text(page_html(data), encoding="utf-8")
         page = visit(path.as_uri())
-        page.evaluate("opened.then(() => null)")
+        until_drawn(page)
         return page, data
 
     return open_page
@@ -480,7 +480,7 @@ def test_the_legend_calls_the_colours_by_their_names(visit, tmp_path, tiny_model
         path = tmp_path / f"{palette}.html"
         path.write_text(page_html(data_of(tiny_model, TEXT), palette), encoding="utf-8")
         page = visit(path.as_uri())
-        page.evaluate("opened.then(() => null)")
+        until_drawn(page)
         assert page.locator("#legend").get_attribute("aria-label").startswith(one)
         page.keyboard.press("s")
         assert page.locator("#legend").get_attribute("aria-label") == bits
@@ -1358,7 +1358,7 @@ def test_the_policy_stops_what_does_not_belong_to_the_page(window, tmp_path, tin
     path = tmp_path / "page.html"
     path.write_text(page_html(data_of(tiny_model, TEXT)), encoding="utf-8")
     window.goto(path.as_uri())
-    window.evaluate("opened.then(() => null)")
+    until_drawn(window)
     tries = """async () => {
       const refused = [];
       const attempt = async (name, act) => { try { await act(); } catch { refused.push(name); } };

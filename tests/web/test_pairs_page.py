@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pages import data_of_pairs
+from pages import data_of_pairs, until_drawn
 from pair_models import both
 from unpacking import unpack
 
@@ -75,7 +75,7 @@ def look(visit, tmp_path):
         path = tmp_path / "page.html"
         path.write_text(page_html(data), encoding="utf-8")
         page = visit(path.as_uri())
-        page.evaluate("opened.then(() => null)")
+        until_drawn(page)
         return page
 
     return open_page

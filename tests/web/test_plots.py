@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from exact_models import network
 from helpers import make_text
+from pages import until_drawn
 from unpacking import values_of
 
 from charrnn.exact.model import exact
@@ -58,7 +59,7 @@ def opening(window, heard, tmp_path_factory):
         path = folder / f"{next(numbers)}.html"
         path.write_text(html, encoding="utf-8")
         window.goto(path.as_uri())
-        window.evaluate("opened.then(() => null)")
+        until_drawn(window)
         return window
 
     yield open_page

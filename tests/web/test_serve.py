@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import CLEAN, call_charrnn, make_text, own_signals, program, random_model, run_charrnn
-from pages import POLICY, read, serving, until, until_no_more_than
+from pages import POLICY, read, serving, until, until_drawn, until_no_more_than
 from unpacking import unpack
 
 from charrnn.adapting.learner import Learner
@@ -867,6 +867,7 @@ def page(visit, served):
     """The page as a person has it open."""
     page = visit(served.address)
     page.locator("#live-text").wait_for()
+    until_drawn(page)
     return page
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from helpers import call_charrnn, make_text, typed
-from pages import HOSTILE, color, data_of, data_of_pairs, make_model
+from pages import HOSTILE, color, data_of, data_of_pairs, make_model, until_drawn
 from pair_models import both
 from PIL import Image
 
@@ -55,6 +55,7 @@ def settle(page):
     """Wait until the page is shown, with what its address says."""
     page.wait_for_function("() => address.opening")
     page.evaluate("address.following")
+    until_drawn(page)
 
 
 def hash_of(page):
