@@ -167,7 +167,7 @@ def _packed(value: int) -> bytes:
 
 
 IMPORTED_LATE = (
-    "torch._dynamo",  # the first optimizer of a process imports it
+    "torch._dynamo",  # the first DistributedDataParallel of a process imports it
     "typer._adapters",  # the first option that is read
     "typer._click.decorators",
     "typer.rich_utils",  # the first help

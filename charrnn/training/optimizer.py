@@ -5,15 +5,18 @@
 O makes all singular values of a matrix about 1: the update turns every direction of the layer alike, where the gradient
 itself, or AdamW's, is ruled by a few (K. Jordan and others, "Muon: An optimizer for hidden layers in neural networks",
 2024). torch.optim.Muon computes the same, but always in bfloat16, which is slow on processors that lack it.
+
+Neither is a torch.optim.Optimizer: to make the first one of a process imports torch's compiler, which takes as long as
+torch itself, at every start of a training.
 """
 
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from charrnn.config import TrainingConfig
 from charrnn.network.shapes import is_recurrent_matrix
@@ -21,7 +24,10 @@ from charrnn.training.ranks import Alone
 
 FUSED = ("cpu", "cuda")
 """Types of devices on which AdamW updates all weights in one kernel; on others torch may have none."""
+BETAS = 0.9, 0.99
+"""AdamW's."""
 MOMENTUM = 0.95
+"""Muon's μ."""
 ITERATIONS = 3
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """a, b and c of X ← a X + (b A + c A²) X with A = X Xᵀ: Jordan's, steep at zero, so that few iterations are enough."""
@@ -45,45 +51,100 @@ def orthogonalized(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     return x.t() if tall else x
 
 
-class Muon(torch.optim.Optimizer):
+class Rule:
+    """A rule by which weights are updated from their gradients.
+
+    Args:
+        weights: the weights that are updated by it.
+        rate: the learning rate.
+        decay: weight decay, decoupled from the gradient.
+    """
+
+    def __init__(self, weights: Sequence[Tensor], rate: float, decay: float) -> None:
+        self.weights, self.rate, self.decay = list(weights), rate, decay
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
+        """What is kept for each weight from one update to the next."""
+
+    @property
+    def moved(self) -> list[Tensor]:
+        """The weights that have a gradient."""
+        return [weight for weight in self.weights if weight.grad is not None]
+
+    def step(self) -> None:
+        """One update from the gradients."""
+        raise NotImplementedError
+
+
+class AdamW(Rule):
+    """torch's AdamW, all weights in one kernel where there is one (I. Loshchilov and F. Hutter, 2019)."""
+
+    @torch.no_grad()
+    def step(self) -> None:  # noqa: D102
+        if not (weights := self.moved):
+            return
+        fused = weights[0].device.type in FUSED
+        for weight in weights:
+            if not self.state.get(weight):
+                self.state[weight] = {
+                    "step": torch.zeros((), device=weight.device if fused else None),
+                    "exp_avg": torch.zeros_like(weight),
+                    "exp_avg_sq": torch.zeros_like(weight),
+                }
+        kept = [self.state[weight] for weight in weights]
+        adamw(
+            weights,
+            [weight.grad for weight in weights if weight.grad is not None],
+            [state["exp_avg"] for state in kept],
+            [state["exp_avg_sq"] for state in kept],
+            [],
+            [state["step"] for state in kept],
+            fused=fused,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=self.rate,
+            weight_decay=self.decay,
+            eps=1e-8,
+            maximize=False,
+        )
+
+
+class Muon(Rule):
     """Momentum whose update is orthogonalized, for matrices.
 
     Args:
-        params: matrices.
-        lr: how far an update turns them.
-        weight_decay: decoupled, as AdamW's.
+        weights: matrices.
+        rate: how far an update turns them.
+        decay: decoupled, as AdamW's.
         dtype: the dtype of the iteration's products.
         ranks: the processes that train together: each computes its share of the matrices for all.
     """
 
     def __init__(
         self,
-        params: Sequence[Tensor],
-        lr: float,
-        weight_decay: float,
+        weights: Sequence[Tensor],
+        rate: float,
+        decay: float,
         dtype: torch.dtype,
         ranks: Alone | None = None,
     ) -> None:
-        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+        super().__init__(weights, rate, decay)
         self.dtype, self.ranks = dtype, ranks or Alone()
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update from the gradients."""
-        assert closure is None
-        for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            directions = [self._direction(weight) for weight in weights]
-            updates = self.ranks.divided(partial(orthogonalized, dtype=self.dtype), directions)
-            for weight, update in zip(weights, updates, strict=True):
-                scale = math.sqrt(max(1, weight.shape[0] / weight.shape[1]))
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(update, alpha=-group["lr"] * scale)
+    def step(self) -> None:  # noqa: D102
+        weights = self.moved
+        directions = [self._direction(weight) for weight in weights]
+        updates = self.ranks.divided(partial(orthogonalized, dtype=self.dtype), directions)
+        for weight, update in zip(weights, updates, strict=True):
+            scale = math.sqrt(max(1, weight.shape[0] / weight.shape[1]))
+            weight.mul_(1 - self.rate * self.decay)
+            weight.add_(update, alpha=-self.rate * scale)
 
     def _direction(self, weight: Tensor) -> Tensor:
         """The gradient with its momentum, which is updated."""
         assert weight.grad is not None
-        state = self.state[weight]
+        state = self.state.setdefault(weight, {})
         if not state:
             state["momentum"] = torch.zeros_like(weight)
         momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
@@ -111,47 +172,36 @@ class Optimizer:
             else:
                 matrices.append(parameter)
         decay = config.weight_decay
-        groups: list[dict[str, Any]] = [
-            {"params": matrices},
-            {"params": others, "weight_decay": 0.0},  # biases, peepholes, norms, initial states
-        ]
-        self._fused = (matrices or others)[0].device.type in FUSED
-        self.parts: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(
-                groups,
-                config.learning_rate,
-                betas=(0.9, 0.99),
-                weight_decay=decay,
-                fused=self._fused,
-            )
+        self.rules: list[Rule] = [
+            AdamW(matrices, config.learning_rate, decay),
+            AdamW(others, config.learning_rate, 0.0),  # biases, peepholes, norms, initial states
         ]
         if recurrent:
             dtype = getattr(torch, config.precision)
-            self.parts.append(Muon(recurrent, config.muon_learning_rate, decay, dtype, ranks))
-        self._groups = [(part, group) for part in self.parts for group in part.param_groups]
-        self._peaks = [group["lr"] for _, group in self._groups]
-        self._part_of = {p: part for part, group in self._groups for p in group["params"]}
+            self.rules.append(Muon(recurrent, config.muon_learning_rate, decay, dtype, ranks))
+        self._peaks = [rule.rate for rule in self.rules]
+        self._rule_of = {weight: rule for rule in self.rules for weight in rule.weights}
 
     def step(self, rate: float) -> None:
         """One update from the gradients, at this part of the largest learning rates."""
-        for (_, group), peak in zip(self._groups, self._peaks, strict=True):
-            group["lr"] = rate * peak
-        for part in self.parts:
-            part.step()
+        for rule, peak in zip(self.rules, self._peaks, strict=True):
+            rule.rate = rate * peak
+            rule.step()
 
     def zero_grad(self) -> None:
         """Clear the gradients."""
-        for part in self.parts:
-            part.zero_grad()
+        for weight in self._rule_of:
+            weight.grad = None
 
     def state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         """The moments that are kept for a weight; nothing before the first update."""
-        return dict(self._part_of[parameter].state.get(parameter, {}))
+        return dict(self._rule_of[parameter].state.get(parameter, {}))
 
     def restore(self, parameter: Tensor, state: dict[str, Tensor]) -> None:
         """Take over the moments that `state_of` gave, on whichever device."""
-        self._part_of[parameter].state[parameter] = {
+        device = parameter.device
+        self._rule_of[parameter].state[parameter] = {
             # only the fused kernel counts its steps on the device
-            key: value if key == "step" and not self._fused else value.to(parameter.device)
+            key: value if key == "step" and device.type not in FUSED else value.to(device)
             for key, value in state.items()
         }

@@ -365,9 +365,8 @@ def test_only_matrices_decay(name):
     """Biases, peepholes, first states, and the gains and shifts of normalization are left alone."""
     network = make_network(make_config(name, num_layers=2, learn_start=True, layer_norm=True))
     names = {parameter: n for n, parameter in network.named_parameters()}
-    parts = Optimizer(network, TrainingConfig(weight_decay=0.5)).parts
-    groups = [group for part in parts for group in part.param_groups]
-    decay = {names[p]: group["weight_decay"] for group in groups for p in group["params"]}
+    rules = Optimizer(network, TrainingConfig(weight_decay=0.5)).rules
+    decay = {names[weight]: rule.decay for rule in rules for weight in rule.weights}
     assert decay.keys() == set(names.values())
     matrices = {"embedding.weight", "head.weight"}
     own = [n for n, shape in network.cell.shapes(E, H, V).items() if len(shape) > 1]

@@ -1,6 +1,8 @@
-"""Muon against torch's own, the weights that each optimizer takes, and DropConnect."""
+"""AdamW and Muon against torch's own, the weights that each optimizer takes, and DropConnect."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -13,13 +15,13 @@ from charrnn.errors import UsageError
 from charrnn.network.cells import CELLS
 from charrnn.training import optimizer as optimizer_module
 from charrnn.training.network import make_network
-from charrnn.training.optimizer import Muon, Optimizer, orthogonalized
+from charrnn.training.optimizer import BETAS, AdamW, Muon, Optimizer, orthogonalized
 
 CPU = torch.device("cpu")
 
 
 def draw(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
@@ -58,12 +60,47 @@ def test_muon_is_torch_s_muon(shape, decay, monkeypatch):
     assert (ours - theirs).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adamw_is_torch_s_adamw(decay):
+    shapes = (24, 7), (7,), ()
+    ours, theirs = ([torch.nn.Parameter(draw(*shape)) for shape in shapes] for _ in range(2))
+    last = torch.nn.Parameter(draw(3))  # has no gradient
+    rule = AdamW([*ours, last], 0.02, decay)
+    other = torch.optim.AdamW(theirs, 0.02, BETAS, weight_decay=decay, fused=True)
+    for step in range(5):
+        for weight in (*ours, *theirs):
+            weight.grad = draw(*weight.shape, seed=step + 1)
+        rule.step()
+        other.step()
+    assert all(map(torch.equal, ours, theirs))
+    assert not torch.equal(ours[0], draw(24, 7))
+    assert torch.equal(last, draw(3))
+
+
+def test_no_training_imports_the_compiler():
+    """It takes as long as torch itself, and nothing here is compiled."""
+    code = (
+        "import sys, torch\n"
+        "from charrnn.config import TrainingConfig\n"
+        "from charrnn.training.optimizer import Optimizer\n"
+        "network = torch.nn.ModuleDict({'rnn': torch.nn.RNN(3, 3), 'head': torch.nn.Linear(3, 5)})\n"
+        "updates = Optimizer(network, TrainingConfig())\n"
+        "network['head'](network['rnn'](torch.ones(4, 1, 3))[0]).sum().backward()\n"
+        "torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)\n"
+        "updates.step(1.0)\n"
+        "updates.zero_grad()\n"
+        "print([type(rule).__name__ for rule in updates.rules], 'torch._dynamo' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['AdamW', 'AdamW', 'Muon'] False\n"
+
+
 def named_parts(network, config):
     names = {parameter: name for name, parameter in network.named_parameters()}
     made = Optimizer(network, config)
     return {
-        type(part).__name__: {names[p] for group in part.param_groups for p in group["params"]}
-        for part in made.parts
+        kind.__name__: {names[p] for rule in made.rules if type(rule) is kind for p in rule.weights}
+        for kind in {type(rule) for rule in made.rules}
     }
 
 
@@ -92,10 +129,9 @@ def test_a_rate_scales_both_learning_rates():
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)
     made.step(0.1)
-    rates = [group["lr"] for part in made.parts for group in part.param_groups]
-    assert rates == pytest.approx([0.05, 0.05, 0.025])
+    assert [rule.rate for rule in made.rules] == pytest.approx([0.05, 0.05, 0.025])
     made.step(1.0)
-    assert made.parts[0].param_groups[0]["lr"] == 0.5
+    assert made.rules[0].rate == 0.5
 
 
 # --- DropConnect -------------------------------------------------------------------------------------------------------
