@@ -115,6 +115,7 @@ def test_a_program_that_reads_the_training_text_first_needs_less(monkeypatch):
     assert after.with_model > alone.alone
 
 
+@pytest.mark.long
 def test_the_benchmark_of_gpus_runs_on_a_processor_too(tmp_path, monkeypatch, capsys):
     module = loaded("gpu", monkeypatch)
     parts = ("correctness", "resume", "rates", "generate", "read")
@@ -202,6 +203,7 @@ def test_the_benchmark_of_gigabytes_makes_the_same_text_of_every_kind(tmp_path, 
     assert all(50_000 < length < 70_000 for _, length in read.values())
 
 
+@pytest.mark.long
 def test_the_benchmark_of_processes_prints_a_row_for_each_size():
     code = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import processes; "
@@ -213,6 +215,7 @@ def test_the_benchmark_of_processes_prints_a_row_for_each_size():
     assert [row[0] for row in rows] == ["| 2 x 4", "| 2 x 6"] * 2
 
 
+@pytest.mark.long
 def test_the_benchmark_of_pages_prints_how_long_a_key_takes(browser, monkeypatch, capsys):
     module = loaded("page", monkeypatch)
     for name, value in (("NUM_CHARS", 50), ("WARM", 1), ("KEYS", 3), ("NUM_GENERATED", 50)):

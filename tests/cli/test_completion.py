@@ -1,14 +1,20 @@
 """What the shell completes: commands, runs, texts, cells and units."""
 
+import shlex
+import subprocess
+import sys
+
 import pytest
-from helpers import characters, run_charrnn, run_shell, save_model
+from helpers import characters, run_charrnn, save_model
 
 from charrnn.cli.completion import complete_paths
 from charrnn.cli.run_names import complete_checkpoint
 
 
 def test_the_shell_completes_commands_and_runs(workplace):
-    shown = run_shell("charrnn --show-completion; true", workplace)
+    # the shell is found among a process's ancestors, which a prepared one lacks
+    line = f"{shlex.quote(sys.executable)} -m charrnn --show-completion; true"
+    shown = subprocess.run(["bash", "-c", line], cwd=workplace, capture_output=True, check=True)
     assert b"complete" in shown.stdout
     asked = {
         "charrnn sam": "sample",
