@@ -126,9 +126,14 @@ def require_known(names: Collection[str], known: Mapping[str, Setting]) -> None:
             raise error
 
 
-def settings_of(config: type | object) -> dict[str, Setting]:
+def settings_of(config: type | object) -> Mapping[str, Setting]:
     """The settings of a config, or of a class of configs, by name and in order."""
-    fields = dataclasses.fields(config)  # type: ignore[arg-type]
+    return _settings_of(config if isinstance(config, type) else type(config))
+
+
+@cache
+def _settings_of(kind: type) -> Mapping[str, Setting]:
+    fields = dataclasses.fields(kind)
     return {f.name: f.metadata["setting"] for f in fields if "setting" in f.metadata}
 
 

@@ -198,6 +198,7 @@ def _import_everything(program: str) -> None:
                 importlib.import_module(name)
     import charrnn.cli.sweep.jobs
     import charrnn.training.measure
+    from charrnn import threads
     from charrnn.cli import app
 
     for verb in (None, *itertools.chain(*app.VERBS.values())):
@@ -207,6 +208,7 @@ def _import_everything(program: str) -> None:
                     parameter, "get_runtime_param", bool
                 )()  # newer versions of Typer build it at its first value
     app._root(overview=True)
+    threads.libraries()
     spare_the_disk()
     charrnn.cli.sweep.jobs.program = lambda: [program]
     charrnn.training.measure.TRIAL_SECONDS = BRIEF

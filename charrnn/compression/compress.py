@@ -6,6 +6,7 @@ the file, the checks of `charrnn.compression.coder` and the checksum of the orig
 never into another text.
 """
 
+import functools
 import hashlib
 import platform
 import zlib
@@ -30,6 +31,7 @@ from charrnn.compression.points import (
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.settings import require
 from charrnn.text.kinds import item_end_of
+from charrnn.threads import libraries, threads_of_products
 
 PROBED = 64
 """Number of symbols in the fixed opening that the probe reads."""
@@ -67,15 +69,13 @@ def compress(
     Example:
         charrnn.compress(model, b"To be, or not to be")
     """
-    from threadpoolctl import threadpool_limits
-
     _require_bytes(content)
     if not hasattr(model, "initial_state"):
         raise UsageError("compression needs a language model")
     if getattr(model, "edits", ()):
         raise UsageError("compression does not support edited units")
     end = _end_symbol(model, item_end)
-    with threadpool_limits(1, "blas"):
+    with threads_of_products(1):
         encoder = Encoder()
         coder = PointCoder(encoder, model, end)
         points = points_of(content, model.vocabulary)
@@ -114,14 +114,12 @@ def decompress(
         CheckpointError: they were compressed with another model.
         EnvironmentFault: this machine computes other numbers than the one that compressed them.
     """
-    from threadpoolctl import threadpool_limits
-
     _require_bytes(content)
     packed = unpack(content, name)
     require_model(model, packed, name)
     end = _end_symbol(model, item_end)
     try:
-        with threadpool_limits(1, "blas"):
+        with threads_of_products(1):
             made = _decoded(model, packed, end, progress)
     except (OtherNumbersError, ValueError) as error:  # a ValueError: of points that no bytes have
         raise _refusal(packed, name) from error
@@ -174,14 +172,13 @@ def fingerprint_of(model: Any) -> str:
     return digest.hexdigest()[:16]
 
 
+@functools.cache
 def machine() -> str:
     """This machine: a word for each of MACHINE."""
-    from threadpoolctl import threadpool_info
-
     shown: Any = np.show_config(mode="dicts")
     simd = shown.get("SIMD Extensions", {})
     instructions = [*simd.get("baseline", ()), *simd.get("found", ())] or [platform.machine()]
-    blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    blas = [info for info in libraries().info() if info["user_api"] == "blas"]
     kernels = [info.get("architecture", info["internal_api"]) for info in blas] or ["none"]
     packages = map(version, ("charrnn", "numpy"))
     words = (*packages, instructions[-1], kernels[0], version("constriction"))

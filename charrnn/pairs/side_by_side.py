@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from charrnn.threads import threads_of_products
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
@@ -26,5 +26,5 @@ def mapped(work: Callable[[Batch], Result], batches: Iterable[Batch]) -> list[Re
     waiting = list(batches)
     if len(waiting) < 2:
         return [work(batch) for batch in waiting]
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(num_processors()) as threads:
+    with threads_of_products(1), ThreadPoolExecutor(num_processors()) as threads:
         return list(threads.map(work, waiting))

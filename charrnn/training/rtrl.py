@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from charrnn.config import ModelConfig, TrainingConfig
@@ -21,6 +20,7 @@ from charrnn.network.backward import Parameters
 from charrnn.network.cells.base import State
 from charrnn.network.rtrl import Sensitivities
 from charrnn.schema import SENSITIVITIES
+from charrnn.threads import threads_of_products
 from charrnn.training.replica import Replica
 from charrnn.training.state import NumpyArrays
 
@@ -79,7 +79,7 @@ class OnlineReplica(Replica):
             The cost of those that follow, in nats, each scored before it was learned from.
         """
         state, nats = self._taken_up(), 0.0
-        with threadpool_limits(self.config.threads, "blas"):  # more would wait for each other
+        with threads_of_products(self.config.threads):  # more would wait for each other
             for (symbol, target), rate in zip(symbols, rates, strict=False):
                 state = self._sensitivities.advance(symbol, state)
                 nats += self._sensitivities.learn(state, target, self._gradient)

@@ -10,6 +10,7 @@ from helpers import make_text, random_model
 from torch.nn.functional import cross_entropy
 from variants import BACKWARD, VARIANTS
 
+from charrnn import threads
 from charrnn.adapting.learner import LEAST, Learner
 from charrnn.adapting.rates import choose_rate
 from charrnn.api import LanguageModel
@@ -242,10 +243,8 @@ def test_a_rate_beyond_sense_is_refused(rule, highest, wording):
 
 
 def test_learning_and_few_streams_have_one_thread(monkeypatch):
-    limits, real = [], threadpoolctl.threadpool_limits
-    monkeypatch.setattr(
-        threadpoolctl, "threadpool_limits", lambda n, api: limits.append(n) or real(n, api)
-    )
+    limits, real = [], threads.threads_of_products
+    monkeypatch.setattr(threads, "threads_of_products", lambda n: limits.append(n) or real(n))
     model, ids = model_of(num_layers=1), IDS[:60]
     learn(model, ids, NOTHING)
     evaluate(model, ids, adapt=NOTHING)
@@ -254,6 +253,20 @@ def test_learning_and_few_streams_have_one_thread(monkeypatch):
     assert limits == [1, 1, 1, 1]
     evaluate(model, ids, streams=8)
     assert limits[4:] == [None]
+
+
+def test_the_threads_are_those_of_every_library_that_is_loaded_by_now():
+    def found():
+        known = threadpoolctl.threadpool_info()
+        return [one["num_threads"] for one in known if one["user_api"] == "blas"]
+
+    for module in ("numpy", "scipy.linalg"):
+        pytest.importorskip(module)
+        before = found()
+        for most in (1, 2):
+            with threads.threads_of_products(most):
+                assert {*found()} == {most}
+        assert found() == before
 
 
 @pytest.mark.parametrize("how", [{"window": 9}, {"streams": 2}, {"adapt": 0.1}])

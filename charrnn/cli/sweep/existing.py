@@ -11,7 +11,7 @@ from charrnn.runs import BEST, LAST
 from charrnn.schema import current
 from charrnn.settings import flags_of, plain_value, settings_of, value_in_words
 
-RULES = settings_of(ModelConfig) | settings_of(TrainingConfig)
+RULES = {**settings_of(ModelConfig), **settings_of(TrainingConfig)}
 """The settings that a run may be given."""
 
 
@@ -86,7 +86,7 @@ def _of_corpus(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _difference(name: str, there: Any, here: Any) -> str:
-    rule = (RULES | settings_of(CorpusConfig)).get(name)
+    rule = {**RULES, **settings_of(CorpusConfig)}.get(name)
     key = flags_of(name, rule)[0].lstrip("-") if rule else name.replace("_", "-")
     was, is_now = (
         "not given" if value is None else value_in_words(value) for value in (there, here)
