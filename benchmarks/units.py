@@ -435,7 +435,7 @@ def _of_moods(model: CharRNN, which: str, lines: int = 1500) -> Iterator[Row]:
         ("held at the other's median", turned, "80 %"),
     ):
         moved = [not one for one in same if one is not None]
-        figure = f"{100 * np.mean(moved):.0f} % of {len(moved)}" if moved else "no line has a mood"
+        figure = f"{100 * np.mean(moved):.0f} % of {len(moved)}" if moved else "0 lines have a mood"
         yield Row(f"{which}lines whose mood is turned round, {what}", figure, goal)
 
 

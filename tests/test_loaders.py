@@ -193,7 +193,7 @@ def damaged(whole: bytes, header: int, number: int) -> Iterator[bytes]:
     random = np.random.default_rng(1)
     sizes = random.choice(header, min(number, header), replace=False)
     yield from (whole[:size] for size in sizes.tolist())
-    for bit in random.choice(8 * len(whole), number, replace=False).tolist():
+    for bit in random.choice(8 * len(whole), min(number, 8 * len(whole)), replace=False).tolist():
         content = bytearray(whole)
         content[bit // 8] ^= 1 << bit % 8
         yield bytes(content)
@@ -201,7 +201,7 @@ def damaged(whole: bytes, header: int, number: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("number", [30, pytest.param(10_000, marks=pytest.mark.long)], ids=str)
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_damage_is_refused_in_bounded_memory(name, number, files, tmp_path):
     """A dump's and a compressed text's error is that of data (3), a checkpoint's that of a checkpoint (4)."""
     kind, whole, path = KINDS[name], files(name), tmp_path / name
@@ -461,6 +461,13 @@ def test_the_last_row_of_metrics_may_be_cut_off(tmp_path, wording):
 def test_a_dataset_names_files_beside_it_only(found, tmp_path):
     (tmp_path / "state.json").write_text(json.dumps({"_data_files": [{"filename": found}]}))
     with pytest.raises(DataError, match="damaged"):
+        read_dataset(tmp_path / "state.json")
+
+
+@pytest.mark.parametrize("found", [True, 1, None, "a.arrow", {"filename": "a.arrow"}, {}])
+def test_a_dataset_lists_its_files(found, tmp_path):
+    (tmp_path / "state.json").write_text(json.dumps({"_data_files": found}))
+    with pytest.raises(DataError):
         read_dataset(tmp_path / "state.json")
 
 

@@ -100,6 +100,7 @@ def run_file_of(loaded: "Checkpoint") -> str:
         run = _whole(loaded).run
         network = {**loaded.model.config.__dict__}
         training = training_settings(run)
+        steps = training["steps"]
         saving = current(run.get("saving", {}))
         corpus = corpus_config_of(run["corpus"]).__dict__
         names = [str(name) for name in run["corpus"]["sources"]]
@@ -109,7 +110,7 @@ def run_file_of(loaded: "Checkpoint") -> str:
     parts: list[tuple[str, dict[str, Any]]] = [
         ("Text", {"corpus": names} | _values(CorpusConfig, corpus)),
         ("Network", _values(ModelConfig, network)),
-        ("Training", {"steps": training.get("steps")} | _values(TrainingConfig, training)),
+        ("Training", {"steps": steps} | _values(TrainingConfig, training)),
         ("Saving", _values(SavingConfig, saving)),
     ]
     if start:

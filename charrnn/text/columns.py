@@ -169,8 +169,9 @@ def dataset_sources(folder: Path, field: str | None, notes: Notes) -> list[TextS
             "save it again: dataset.flatten_indices().save_to_disk(FOLDER)",
         )
     files = state["_data_files"]
-    listed = [file.get("filename") if isinstance(file, dict) else None for file in files or ()]
-    sources = [file_source(folder / name) for name in _names(folder / STATE, listed)]
+    listed = files if isinstance(files, list) else [files]
+    inside = [file.get("filename") if isinstance(file, dict) else None for file in listed]
+    sources = [file_source(folder / name) for name in _names(folder / STATE, inside)]
     if field is None:
         names = ", ".join(column_names(sources[0], "arrow")) if sources else "none"
         raise DataError.naming(

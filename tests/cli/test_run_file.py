@@ -1,5 +1,6 @@
 """Run files: what `inspect --toml` writes, `train --config` reads, and trains again."""
 
+import dataclasses
 import tomllib
 
 import pytest
@@ -108,4 +109,13 @@ def test_a_checkpoint_that_is_no_run_has_no_file(here, tmp_path, tiny_model, wor
     from charrnn.checkpoint import Checkpoint, save_checkpoint
 
     save_checkpoint(tmp_path / "model.safetensors", Checkpoint(tiny_model))
+    wording(here("inspect", "model.safetensors", "--toml", status=4))
+
+
+def test_a_run_without_settings_has_no_file(here, tmp_path, workplace, wording):
+    from charrnn.checkpoint import save_checkpoint
+
+    whole = load_checkpoint(workplace / "checkpoints" / "tiny" / "best.safetensors")
+    emptied = dataclasses.replace(whole, run={**whole.run, "training": {}})
+    save_checkpoint(tmp_path / "model.safetensors", emptied)
     wording(here("inspect", "model.safetensors", "--toml", status=4))

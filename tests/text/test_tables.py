@@ -63,7 +63,7 @@ def test_a_column_of_csv_is_read_whatever_stands_between_columns(delimiter, newl
 @given(st.lists(st.text("a,;\"' \n", min_size=1), min_size=2, max_size=9), st.integers(1, 50))
 def test_values_are_what_the_csv_module_wrote(values, piece):
     kept = sorted(filter(None, (value.strip("\n") for value in values)))
-    if len(kept) < 2:
+    if len(kept) < 2 or not "".join(kept).strip():  # nothing to learn
         return
     before, sources_module.PIECE = sources_module.PIECE, piece
     try:
