@@ -280,7 +280,12 @@ def shortened(line):
     if "--resume" in line:
         return re.sub(r" --minutes [\d.]+", " --steps 5", line)
     pattern = r"(charrnn (?:train|compare) )((?:(?!\||;|&&| >).)*[^\s|;&>])"
-    line = re.sub(pattern, rf"\1{BRIEFLY} \2 --steps 2", line)
+    briefly = BRIEFLY
+    if not re.search(r" --(hidden-size|parameters|init-from)\b", line):
+        briefly += " --hidden-size 16"
+    if "--pairs" in line:
+        briefly = briefly.replace("20000", "4000")
+    line = re.sub(pattern, rf"\1{briefly} \2 --steps 2", line)
     if "--vectors" in line:  # which are as many as the lines
         line = re.sub(r"--max-chars \d+ ", "", line)
     line = re.sub(r" --minutes [\d.]+", "", line)  # which would be measured
