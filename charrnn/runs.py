@@ -207,6 +207,13 @@ def require_unused(folder: Path, *, overwrite: bool) -> None:
     for path in (folder / LAST, folder / BEST) if overwrite else ():
         _require_replaceable(path)
     if _holds_run(folder) and not overwrite:
+        if _is_endless(folder):
+            raise SettingError.naming(
+                "{folder} already holds a run",
+                "to go on: {going_on}; to start over: {overwrite:True}; or choose another {name}",
+                folder=folder,
+                going_on=stream_command(folder),
+            )
         raise SettingError.naming(
             "{folder} already holds a run",
             "to resume: {resuming}; {longer}to start over: {overwrite:True}; or choose another {name}",
@@ -260,6 +267,22 @@ def resume_command(folder: Path, names: Iterable[str] = (), *options: object) ->
     out = [] if folder.parent == RUNS else ["--out", folder.parent]
     words = ["charrnn", "train", *names, "--resume", "--name", folder.name, *out, *options]
     return shlex.join(map(str, words))
+
+
+def stream_command(folder: Path) -> str:
+    """The command that goes on learning a stream."""
+    return resume_command(folder, ["-"], "--gradient", "rtrl", "--forever")
+
+
+def _is_endless(folder: Path) -> bool:
+    """Whether the run in a folder learns a stream."""
+    from charrnn.checkpoint import load_summary
+    from charrnn.schema import FOREVER
+
+    try:
+        return FOREVER in load_summary(folder / LAST).run
+    except CharrnnError:
+        return False
 
 
 def _holds_run(folder: Path) -> bool:

@@ -66,7 +66,16 @@ def escape(text: str) -> str:
 
 def quoted(text: str, most: int = 60) -> str:
     """A text in quotes, with its middle left out if it is long."""
-    whole = repr(text)
+    return _shortened(repr(text), most)
+
+
+def as_typed(expression: str, most: int = 60) -> str:
+    """A regular expression in quotes, each backslash as it was typed, with its middle left out if it is long."""
+    mark = '"' if "'" in expression else "'"
+    return _shortened(f"{mark}{escape(expression)}{mark}", most)
+
+
+def _shortened(whole: str, most: int) -> str:
     return whole if len(whole) <= most else f"{whole[: most // 2]} ... {whole[-most // 2 :]}"
 
 

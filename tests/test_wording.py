@@ -9,6 +9,7 @@ from charrnn.errors import UsageError
 from charrnn.interpret.units import parse_unit, parse_units
 from charrnn.model import CharRNN
 from charrnn.wording import (
+    as_typed,
     counted,
     did_you_mean,
     duration,
@@ -80,6 +81,12 @@ def test_long_lists_and_texts_are_cut_short():
     assert quoted("a\n") == r"'a\n'"
     assert quoted("x" * 100, most=10) == "'xxxx ... xxxx'"
     assert escape("a\x1b[") == r"a\x1b["
+
+
+def test_an_expression_is_shown_as_it_was_typed():
+    assert as_typed(r"\w+") == r"'\w+'"
+    assert as_typed("it's\n") == r'''"it's\n"'''
+    assert as_typed("x" * 100, most=10) == "'xxxx ... xxxx'"
 
 
 def test_durations_are_minutes_or_hours():

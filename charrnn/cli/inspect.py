@@ -8,6 +8,7 @@ from charrnn.cli.run_names import CheckpointArgument, open_any
 from charrnn.cli.terminal import print_json, print_wrapped
 from charrnn.config import OUTPUT
 from charrnn.runs import reading_of
+from charrnn.schema import FOREVER
 from charrnn.settings import Config, setting
 from charrnn.text.kinds import item_end_of, item_noun
 from charrnn.wording import counted, duration, escape, listed, noun_of, size
@@ -142,12 +143,10 @@ def _rows(loaded: "Checkpoint", shown: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("counts", _counts_line(shown["counts"], unit)))
     if "step" in metrics:
         took = duration(float(metrics.get("seconds", 0)))
-        rows.append(
-            (
-                "trained",
-                f"{counted(metrics['step'], 'step')}, {metrics.get('epoch', 0):.1f} epochs, {took}",
-            )
-        )
+        how = f"{counted(metrics['step'], 'step')}, {metrics.get('epoch', 0):.1f} epochs"
+        if FOREVER in loaded.run:
+            how = f"{counted(metrics['step'], 'byte')} of a stream"
+        rows.append(("trained", f"{how}, {took}"))
     corpus = loaded.run.get("corpus", {})
     if "by_hand" in loaded.run:
         rows.append(("by hand", str(loaded.run["by_hand"])))

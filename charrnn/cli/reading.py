@@ -190,7 +190,8 @@ def make_reader(
     model = counts.mixed(model, loaded) if counts else model
     config = reading_of(loaded)
     if (end := item_end_of(config)) and says_items:
-        say(f"charrnn: the model was trained on {item_noun(end)}s; its state is reset at each")
+        how = "made for" if "by_hand" in loaded.run else "trained on"
+        say(f"charrnn: the model was {how} {item_noun(end)}s; its state is reset at each")
     return Reader(model, names, config, title_of(loaded), loaded, seed)
 
 

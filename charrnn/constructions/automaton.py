@@ -23,7 +23,7 @@ from charrnn.sampling.constraint.regex import (
     compile_expression,
     distances,
 )
-from charrnn.wording import quoted
+from charrnn.wording import as_typed
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 MAX_STATES = 2000
@@ -61,19 +61,19 @@ def minimal_automaton(pattern: str, setting: str = "from_regex") -> MinimalAutom
     Raises:
         UsageError: the expression is not valid, is not regular, is too large, or has no words.
     """
-    named = _named(compile_expression(pattern, "", setting=setting).parts)
-    if "\n" in named:
+    parts = compile_expression(pattern, "", setting=setting).parts
+    if any("\n" in _characters(op.name, own) for (op, own), _ in parts if not _excludes(op, own)):
         raise SettingError.naming(
             "{" + setting + "} cannot have a newline, as in {expression}: a newline ends each word",
             "leave it out",
-            expression=quoted(pattern),
+            expression=as_typed(pattern),
         )
-    alphabet = "".join(sorted({*PRINTABLE, *named}))
+    alphabet = "".join(sorted({*PRINTABLE, *_named(parts)} - {"\n"}))
     automaton = compile_expression(pattern, alphabet, setting=setting)
     table, accepts = _deterministic(pattern, automaton, alphabet)
     if not table:
         raise UsageError(
-            f"no text matches {quoted(pattern)}",
+            f"no text matches {as_typed(pattern)}",
             "a word has printable characters of ASCII, and those that the expression names",
         )
     return _least(table, accepts)
@@ -84,6 +84,12 @@ def _named(parts: Iterable[tuple[Any, int]]) -> set[str]:
     named = {c for (op, value), _ in parts for c in _characters(op.name, value)}
     cases = {case for c in named for case in (c, c.lower(), c.upper())}
     return {case for case in cases if len(case) == 1}
+
+
+def _excludes(op: Any, value: Any) -> bool:
+    """Whether a part of an expression matches all characters but those that it names."""
+    first = value[0][0].name if op.name == "IN" else op.name
+    return first in ("NEGATE", "NOT_LITERAL")
 
 
 def _characters(op: str, value: Any) -> Iterator[str]:
@@ -128,7 +134,7 @@ def _deterministic(
         table.append(row)
         if len(numbers) > MAX_STATES:
             raise UsageError(
-                f"the expression {quoted(pattern)} is too large: its automaton has more than {MAX_STATES:,} states",
+                f"the expression {as_typed(pattern)} is too large: its automaton has more than {MAX_STATES:,} states",
                 "use smaller numbers in {m,n}, or an expression that has to remember less",
             )
     return table, [ACCEPT in state for state in waiting]

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from charrnn.constructions.automaton import MinimalAutomaton, minimal_automaton
 from charrnn.constructions.base import NEVER, Construction, Logit, Unit, construct
 from charrnn.errors import UsageError
-from charrnn.wording import counted, escape, quoted
+from charrnn.wording import as_typed, counted, escape
 
 END = "\n"
 MAX_UNITS = 1024
@@ -41,11 +41,11 @@ def from_regex(pattern: str) -> Construction:
     edges = _edges(automaton)
     if len(edges) > MAX_UNITS:
         raise UsageError(
-            f"the expression {quoted(pattern)} is too large: it needs {len(edges):,} units, more than {MAX_UNITS:,}",
+            f"the expression {as_typed(pattern)} is too large: it needs {len(edges):,} units, more than {MAX_UNITS:,}",
             "use smaller numbers in {m,n}, or fewer different characters",
         )
     states = counted(len(automaton.accepts), "state")
-    about = f"the words of {quoted(pattern)}: a minimal automaton of {states}"
+    about = f"the words of {as_typed(pattern)}: a minimal automaton of {states}"
     return construct("regex", about, [_units(edges, automaton.accepts)], _logits(automaton, edges))
 
 

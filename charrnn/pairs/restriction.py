@@ -11,7 +11,7 @@ from charrnn.sampling.constraint.automaton import Constraint, ConstraintState, c
 from charrnn.text.languages import Language, Listed
 from charrnn.text.pairs import END, Labels, Symbols
 from charrnn.text.vocabulary import Vocabulary, code_points, name_characters
-from charrnn.wording import escape, listed, quoted
+from charrnn.wording import as_typed, escape, listed
 
 MOST_NAMED = 20
 """Labels that a message names."""
@@ -129,7 +129,7 @@ class Restriction:
         known = self.symbols.labels
         self.unwritable = [t for t in self.targets or () if t not in self.symbols]
         if not self.labels:
-            conditions = [] if self.match is None else [f"matches {quoted(self.match)}"]
+            conditions = [] if self.match is None else [f"matches {as_typed(self.match)}"]
             conditions += [] if self.targets is None else ["is among the allowed targets"]
             raise DataError(
                 f"none of the model's labels {' and '.join(conditions)}",
@@ -163,7 +163,7 @@ class Restriction:
             assert self.match is not None
             missing = Matching(self.match, vocabulary).constraint.describe_missing()
             raise UsageError(
-                f"no text of the model's target characters matches {quoted(self.match)}: {missing}"
+                f"no text of the model's target characters matches {as_typed(self.match)}: {missing}"
             )
         if len(self.unwritable) == len(self.targets):
             characters = dict.fromkeys("".join(self.targets))
@@ -173,7 +173,7 @@ class Restriction:
                 f"it never writes {name_characters(never)}",
             )
         raise DataError(
-            f"none of the allowed targets that the model can write matches {quoted(self.match or '')}"
+            f"none of the allowed targets that the model can write matches {as_typed(self.match or '')}"
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.config import CorpusConfig, SavingConfig, TrainingConfig, TrainingRequest
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.runs import LAST, RUNS, stream_command
 from charrnn.schema import (
     FOR_READING_AGAIN,
     FOR_RESUMING,
@@ -165,9 +166,9 @@ def resume_point(last: "Checkpoint") -> tuple[TrainingConfig, int]:
     if FOREVER in last.run:
         raise CheckpointError.naming(
             "{path} is from a run without an end",
-            "it goes on with a stream: tail -f log | charrnn train - {gradient:rtrl} {forever:True} {resume:True} "
-            "{name:RUN}",
+            "it goes on with a stream: tail -f log | {going_on}",
             path=last.path,
+            going_on=stream_command((last.path or RUNS / "RUN" / LAST).parent),
         )
     try:
         check_record(Figures, figures, "figures", required=FOR_RESUMING)

@@ -49,6 +49,7 @@ def accepted(made, characters, longest):
         ("é+[^é]", "éa~", 4),
         ("(?:aa|aaa)+?b??", "ab", 7),
         ("", "", 0),
+        (r"[^\n]?b[^\0-a]", "abc", 4),
     ],
 )
 def test_a_compiled_expression_accepts_what_re_matches_in_full(pattern, characters, longest):
@@ -119,7 +120,16 @@ def test_the_automaton_itself_matches_like_re():
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"(a)\1", "a(?=b)", "(", "a\n", r"[^\s\S]", "(a|b)*a(a|b){12}", "(a|b)*a(a|b){9}"],
+    [
+        r"(a)\1",
+        "a(?=b)",
+        "(",
+        "a\n",
+        r"a|[^b]*[\0-~]",
+        r"[^\s\S]",
+        "(a|b)*a(a|b){12}",
+        "(a|b)*a(a|b){9}",
+    ],
 )
 def test_what_no_network_is_made_of_is_refused(pattern, wording):
     with pytest.raises(UsageError) as refused:

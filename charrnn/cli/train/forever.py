@@ -12,7 +12,7 @@ from charrnn.cli.terminal import die_by_signal, print_json, report, say
 from charrnn.cli.train.command_line import CommandLine
 from charrnn.cli.train.run import prepare_process
 from charrnn.errors import SettingError, UsageError
-from charrnn.runs import LAST, checked_name, new_folder, require_unused, resume_command
+from charrnn.runs import LAST, checked_name, new_folder, require_unused, stream_command
 from charrnn.wording import counted, escape
 
 if TYPE_CHECKING:
@@ -107,22 +107,21 @@ def _opened(command_line: CommandLine, folder: Path) -> "EndlessRun":
 
 
 def _learn(run: "EndlessRun", command_line: CommandLine, stopper: "Stopper") -> None:
-    as_json, next_line = command_line.run.json, max(FIRST_LINE, 2 * run.num_bytes)
+    as_json, next_line, said = command_line.run.json, max(FIRST_LINE, 2 * run.num_bytes), 0
     for piece in _pieces(run):
         for _ in run.read(piece):
             if run.num_bytes >= next_line:
-                next_line *= 2
+                next_line, said = 2 * next_line, run.num_bytes
                 _say_cost(run)
             if run.is_due():
                 _save(run, as_json=as_json)
             if run.stop_requested:
                 break
-    _save(run, as_json=as_json, wait=True)
+    _save(run, as_json=as_json, wait=True, says=said < run.num_bytes)
     folder = run.files.path
     how = "stopped" if stopper.signal_number else "the input has ended"
     say(f"{how} after {counted(run.num_bytes, 'byte')}")
-    options = ("--gradient", "rtrl", "--forever")
-    say(f"to go on: {resume_command(folder, [STDIN], *options)}")
+    say(f"to go on: {stream_command(folder)}")
     say(f"sample from it: charrnn sample {escape(folder.name)}")
 
 
@@ -145,10 +144,11 @@ def _say_cost(run: "EndlessRun") -> None:
         say(f"{counted(run.num_bytes, 'byte')}: {bits:.3f} bits per byte since the last save")
 
 
-def _save(run: "EndlessRun", *, as_json: bool, wait: bool = False) -> None:
+def _save(run: "EndlessRun", *, as_json: bool, wait: bool = False, says: bool = True) -> None:
     from charrnn.training.events import SaveFailed
 
-    _say_cost(run)
+    if says:
+        _say_cost(run)
     if as_json:
         print_json(_record(run))
     for event in run.save(wait=wait):

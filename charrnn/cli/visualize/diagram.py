@@ -37,8 +37,8 @@ def draw_diagram(
     symbols, units = len(model.vocabulary), model.config.num_layers * model.config.hidden_size
     if symbols + units > MAX_ROWS:
         raise UsageError(
-            f"a diagram is for networks with up to {MAX_ROWS} units and characters; this one has {units:,} and "
-            f"{symbols:,}",
+            f"a diagram is for networks with up to {MAX_ROWS} units and characters together; this one has "
+            f"{units:,} + {symbols:,}",
             "color a text instead: leave out --diagram",
         )
     text, output = reader.text(max_chars or DIAGRAM_CHARS), model.cell.output

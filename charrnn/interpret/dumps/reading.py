@@ -132,7 +132,7 @@ class Dump:
         top = min(top, len(header.symbols))
         addresses = header.addresses
         if header.units is not None:
-            has = f"{addresses[0]} to {addresses[-1]}"
+            has = " to ".join(dict.fromkeys((str(addresses[0]), str(addresses[-1]))))
             missing = [unit for unit in units if unit not in header.units]
             if what:
                 raise UsageError(f"{self.path} has only the chosen units: {has}")

@@ -31,7 +31,7 @@ from charrnn.sampling.constraint.regex import (
     missing_characters,
 )
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.wording import counted, quoted
+from charrnn.wording import as_typed, counted
 
 MAX_NUMBERS = 400_000
 """Numbers that a constraint keeps about the states that it has visited."""
@@ -222,14 +222,14 @@ class Constraint:
         """
         if self.shortest is None:
             raise UsageError(
-                f"no text of the model's characters matches {quoted(self.pattern)}: {self.describe_missing()}"
+                f"no text of the model's characters matches {as_typed(self.pattern)}: {self.describe_missing()}"
             )
         if self.shortest > length:
             raise SettingError.naming(
                 f"the shortest match of {{pattern}} has {counted(self.shortest, 'character')}, "
                 f"but the length is {length:,}",
                 f"allow it with {{{setting}:{self.shortest}}}",
-                pattern=quoted(self.pattern),
+                pattern=as_typed(self.pattern),
             )
 
     def describe_missing(self) -> str:

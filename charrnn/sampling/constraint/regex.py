@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from charrnn.errors import SettingError, UsageError
 from charrnn.text.vocabulary import name_characters
-from charrnn.wording import listed, quoted
+from charrnn.wording import as_typed, listed
 
 MAX_NODES = 200_000
 """Maximum nodes of an automaton, its repeats written out."""
@@ -94,7 +94,7 @@ def compile_expression(pattern: str, alphabet: str, *, setting: str = "match") -
     Raises:
         UsageError: the expression is not valid, is not a regular language, or is too large.
     """
-    name = quoted(pattern)
+    name = as_typed(pattern)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # "possible nested set": its meaning is about to change
