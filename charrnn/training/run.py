@@ -32,6 +32,7 @@ from charrnn.temporaries import remove_stale_temporaries, temporary_folder
 from charrnn.text.advice import corpus_advice
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus
+from charrnn.text.rows import row_notes
 from charrnn.training.events import Event, Saved
 from charrnn.training.followers import followed
 from charrnn.training.new_run import (
@@ -104,6 +105,7 @@ class Run(Iterator[Event]):
     def notes(self) -> list[str]:
         """Notes on the text and the plan, one sentence each."""
         found = [*self.corpus.notes, *corpus_advice(self.corpus)]
+        found += row_notes(self._trainer.model_config, self.corpus)
         reasons = self.plan.reasons if self.plan else self._trainer.metadata.get("plan", ())
         return [*(spelled(note, in_python) for note in found), *reasons, *self._messages]
 

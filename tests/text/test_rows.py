@@ -9,7 +9,7 @@ from helpers import characters, random_model
 from charrnn.config import CorpusConfig, ModelConfig
 from charrnn.errors import DataError
 from charrnn.text.corpus import read_corpus
-from charrnn.text.rows import row_length_of, with_row_length
+from charrnn.text.rows import row_length_of, row_notes, with_row_length
 from charrnn.text.sources import file_source
 
 LEVEL = "++++#\n+##+#\n#####\n\n"
@@ -28,6 +28,14 @@ def test_the_usual_line_decides_and_empty_ones_do_not_count(tmp_path):
     for row_length in (None, "auto"):
         network = dataclasses.replace(NETWORK, row_length=row_length)
         assert with_row_length(network, corpus).row_length == "6"
+
+
+def test_a_text_of_unequal_lines_is_noted(tmp_path):
+    levels = corpus_of(tmp_path, LEVEL * 20)
+    assert row_notes(with_row_length(NETWORK, levels), levels) == []
+    (note,) = row_notes(dataclasses.replace(NETWORK, row_length="9"), levels)
+    assert note.startswith("only 0 % of the lines have 9 characters")
+    assert row_notes(ModelConfig(vocab_size=3), levels) == []
 
 
 def test_a_length_that_is_given_stays_and_other_cells_have_none(tmp_path):

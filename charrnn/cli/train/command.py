@@ -26,6 +26,7 @@ from charrnn.cli.train.report import (
     print_plan,
     report_advice,
     say_corpus,
+    say_notes,
     say_plan,
     say_start,
     say_stopped,
@@ -40,6 +41,7 @@ from charrnn.config import (
 from charrnn.errors import CharrnnError, SettingError, UsageError
 from charrnn.network.cells import cell_of
 from charrnn.runs import LAST, checked_name, new_folders
+from charrnn.text.rows import row_notes
 from charrnn.training.new_run import (
     held_folder,
     network_of,
@@ -149,6 +151,7 @@ def _start(command_line: CommandLine, start: Start | None, given: Given) -> None
     folders = [] if run.plan_only else _folders(run, names, seeds)
     text = _text(command_line, start)
     network = network_of(text, start or request)
+    say_notes(row_notes(network, text))
     shaped = start.keeping_shape(request) if start else request
     for folder in folders[:1]:
         require_place(folder, network, keep=command_line.saving.keep)

@@ -34,7 +34,7 @@ def say_corpus(names: list[str], text: "Corpus | PairCorpus") -> None:
         whole, split = pairs_in_words(text)
         say(f"corpus      {' '.join(names)}: {whole}")
         say(f"split       {split}")
-        _say_notes([*text.notes, *corpus_advice(text)])
+        say_notes([*text.notes, *corpus_advice(text)])
         return
     files = f" in {text.num_sources:,} files" if text.num_sources > 1 else ""
     whole = counted(len(text), noun_of(text.config.level))
@@ -42,10 +42,11 @@ def say_corpus(names: list[str], text: "Corpus | PairCorpus") -> None:
         whole = f"{counted(text.num_items, item_noun(end))} of {whole}"
     say(f"corpus      {' '.join(names)}: {whole}{files}, {text.distinct:,} distinct")
     say(f"split       {_split(text)}")
-    _say_notes([*text.notes, *corpus_advice(text)])
+    say_notes([*text.notes, *corpus_advice(text)])
 
 
-def _say_notes(notes: Sequence[str]) -> None:
+def say_notes(notes: Sequence[str]) -> None:
+    """Report what a user should know before training."""
     spell = spell_as_options({})
     for note in notes:
         say(f"note        {spelled(note, spell)}")
