@@ -216,16 +216,17 @@ def printed(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def draw(figures: dict[str, Sequence[dict[str, Any]]], file: Path) -> None:
-    """Draw time and memory of both against units, and memory against length."""
+    """Draw time and memory of both against units and against length."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    figure = Figure(figsize=(8, 6.4), layout="constrained")
     panels = (
-        ("units", "units", "µs/char", "time of a character, µs"),
+        ("units", "units", "µs/char", f"time of a character, µs (of {CHUNK})"),
         ("units", "units", "kB", f"memory, kB ({CHUNK} characters)"),
+        ("length", "length", "µs/char", f"time of a character, µs ({LENGTH_UNITS} units)"),
         ("length", "length", "kB", f"memory, kB ({LENGTH_UNITS} units)"),
     )
-    for axes, (part, across, unit, title) in zip(figure.subplots(1, 3), panels, strict=True):
+    for axes, (part, across, unit, title) in zip(figure.subplots(2, 2).flat, panels, strict=True):
         for (cell, color), (way, style) in itertools.product(
             zip(CELLS, ("tab:blue", "tab:orange"), strict=True), (("rtrl", "-"), ("bptt", "--"))
         ):
@@ -252,6 +253,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     parser.add_argument("--figure", type=Path, help="draw the costs, as .png or .svg")
     asked = parser.parse_args(arguments)
+    if asked.figure and not {"units", "length"} <= {*(asked.parts or PARTS)}:
+        parser.error("--figure draws the parts units and length: measure both")
     figures = {}
     with threadpool_limits(1, "blas"):
         for part in asked.parts or PARTS:

@@ -139,7 +139,11 @@ def test_the_benchmark_of_rtrl_prints_a_row_for_each_network(monkeypatch, tmp_pa
     module = loaded("rtrl", monkeypatch)
     for name, value in (("UNITS", (2, 4)), ("LENGTHS", (5, 9)), ("CHUNK", 6), ("TRIALS", 1)):
         monkeypatch.setattr(module, name, value)
-    module.main(["units", "length", "--out", str(tmp_path / "made.json")])
+    files = ["--out", str(tmp_path / "made.json"), "--figure", str(tmp_path / "made.svg")]
+    module.main(["units", "length", *files])
+    assert (tmp_path / "made.svg").read_text().count('<g id="axes_') == 4
+    with pytest.raises(SystemExit):
+        module.main(["truncation", *files])
     made = json.loads((tmp_path / "made.json").read_text())
     assert [(row["units"], row["length"]) for row in made["units"]] == [(2, 6), (4, 6)] * 2
     grown = [row["bptt kB"] / row["rtrl kB"] for row in made["length"]]
