@@ -10,8 +10,8 @@ The comparison at equal time, and at equal time and weights:
         --hidden-size 64 --embedding-size 16 --sequence-length 192 --batch-size 16
     the same with --parameters 60000 for --hidden-size 64
 
-A minute and a half for each, with --threads 1 --exact-steps, gave the LSTM of 64 units 3,805 steps and the mdlstm of 64 units
-1,305 (AVX2, seeds 1, 2 and 3): 0.935 ± 0.010 and 0.3663 ± 0.0001 bits per character.
+A minute and a half for each, with --threads 1 --exact-steps, gave the LSTM of 64 units 3,805 steps and the mdlstm of
+64 units 1,305 (AVX2, seeds 1, 2 and 3): 0.935 ± 0.010 and 0.3663 ± 0.0001 bits per character.
 """
 
 import argparse
