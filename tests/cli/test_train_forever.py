@@ -51,9 +51,9 @@ def test_a_stream_is_learned_and_goes_on_as_if_it_had_not_been_interrupted(learn
 
 def test_a_cost_is_said_once_where_the_stream_ends_as_it_is_due(learn, capsys):
     learn(STREAM[:501], *SMALL, "--name", "r")
-    said = learn(STREAM[:560], "--name", "r", "--resume").out
-    assert said.count("1,061 bytes: ") == 1
-    assert "1,061 bytes of a stream" in call_charrnn(capsys, "inspect", "r").out
+    said = learn(STREAM[:560], "--name", "r", "--resume").err
+    assert said.count("1,060 bytes: ") == 1
+    assert "1,060 bytes of a stream" in call_charrnn(capsys, "inspect", "r").out
 
 
 def test_each_byte_costs_less_the_longer_the_stream_is_learned(learn, tmp_path):
