@@ -6,8 +6,8 @@
                  character, beside all the way: in a text whose lines repeat their first letter after DELAY characters,
                  and in the text that --text names
 
-Both are charrnn's own in NumPy, on one thread. Times are of the processor, the least of three, taken in turns; memory is
-the peak of what NumPy allocates, beside the weights. Adam's learning rate is RATE in all of the last part.
+Both are charrnn's own in NumPy, on one thread. Times are of the processor, the least of five, all taken in turns; memory
+is the peak of what NumPy allocates, beside the weights. Adam's learning rate is RATE in all of the last part.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import time
 import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ SYMBOLS, EMBEDDING = 32, 16
 UNITS, LENGTHS = (4, 8, 16, 32, 64), (16, 64, 256, 1024, 4096)
 CHUNK, LENGTH_UNITS = 64, 16
 """The characters of the first part, and the units of the second."""
-TRIALS = 3
+TRIALS = 5
 CUTS = (1, 2, 4, 8, 16, 32, 64)
 DELAY, LEARNED, LEARNING_UNITS = 4, 6_000, 16
 RATE, BETAS, LEAST = 0.003, (0.9, 0.99), 1e-8
@@ -79,33 +80,34 @@ def forwards(network: Network, ids: Any) -> None:
         sensitivities.learn(state, target, network.gradient)
 
 
-def measured(ways: dict[str, Callable[[], object]]) -> dict[str, tuple[float, int]]:
+def measured(ways: Sequence[Callable[[], object]]) -> Iterator[tuple[float, int]]:
     """The seconds on the processor of each way, the least of TRIALS in turns, and the peak of its memory in bytes."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    times: list[list[float]] = [[] for _ in ways]
     for _ in range(TRIALS):
-        for name, way in ways.items():
+        for way, seconds in zip(ways, times, strict=True):
             began = time.process_time()
             way()
-            times[name].append(time.process_time() - began)
-    peaks = {}
-    for name, way in ways.items():
+            seconds.append(time.process_time() - began)
+    for way, seconds in zip(ways, times, strict=True):
         tracemalloc.start()
         way()
-        peaks[name] = tracemalloc.get_traced_memory()[1]
+        peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    return {name: (min(times[name]), peaks[name]) for name in ways}
+        yield min(seconds), peak
 
 
 def costs(sizes: Sequence[tuple[int, int]]) -> Iterator[dict[str, Any]]:
-    """The costs of both for networks of some units on texts of some length."""
-    for cell, (units, length) in itertools.product(CELLS, sizes):
+    """The costs of both for networks of some units on texts of some length, all measured in turns."""
+    rows, ways = list(itertools.product(CELLS, sizes)), []
+    for cell, (units, length) in rows:
         network, ids = Network(cell, units), random_ids(length)
-        ways = {
-            "rtrl": lambda network=network, ids=ids: forwards(network, ids),
-            "bptt": lambda network=network, ids=ids: network.back(ids, network.start),
-        }
+        ways.append(partial(forwards, network, ids))
+        ways.append(partial(network.back, ids, network.start))
+    found = measured(ways)
+    for cell, (units, length) in rows:
         row: dict[str, Any] = {"cell": cell, "units": units, "length": length}
-        for name, (seconds, peak) in measured(ways).items():
+        for name in ("rtrl", "bptt"):
+            seconds, peak = next(found)
             row |= {f"{name} µs/char": 1e6 * seconds / length, f"{name} kB": peak / 1e3}
         yield row
 

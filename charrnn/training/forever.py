@@ -98,6 +98,11 @@ class EndlessRun:
         return self.progress.step
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether not one byte was read yet."""
+        return self._before is None
+
+    @property
     def bits_per_byte(self) -> float | None:
         """The cost of a byte before it was learned, the mean since the last save; None if there was none."""
         nats = self.progress.train_nats

@@ -126,6 +126,36 @@ def test_all_networks_get_the_least_dropout_that_was_planned_for_any(
     assert [n["training"]["dropout"] for n in json.loads(found.out)["networks"]] == [0.1] * 3
 
 
+@pytest.mark.parametrize(("options", "rounds"), [(("--exact-steps",), 3), ((), 1)])
+def test_networks_whose_steps_are_kept_are_measured_in_turn_and_the_fastest_counts(
+    here, corpus, monkeypatch, options, rounds
+):
+    import dataclasses
+
+    from charrnn.cli.compare import command as compare
+
+    per_step = {"elman": iter([9.0, 0.1, 5.0]), "gru": iter([0.2, 8.0, 8.0])}
+    measured, real = [], compare.plan_run
+
+    def plan_run(text, network, *others):
+        plan = real(text, network, *others)
+        measured.append(network.cell)
+        config = dataclasses.replace(plan.config, steps=1)
+        run = dataclasses.replace(plan.run, steps=1, per_step=next(per_step[network.cell]))
+        return dataclasses.replace(plan, run=run, config=config)
+
+    def train_all(comparison, entries, options):
+        chosen.extend(entry.plan.run.per_step for entry in entries)
+
+    chosen = []
+    monkeypatch.setattr(compare, "plan_run", plan_run)
+    monkeypatch.setattr(compare, "_train_all", train_all)
+    cells = ("--cells", "elman,gru", "--minutes", 0.001)
+    here("compare", corpus, *SMALL, *cells, "-q", *options)
+    assert measured == ["elman", "gru"] * rounds
+    assert chosen == ([0.1, 0.2] if rounds > 1 else [9.0, 0.2])
+
+
 def test_the_metrics_are_those_of_evaluate_and_every_run_can_be_sampled(
     all_five, capsys, monkeypatch
 ):

@@ -56,6 +56,16 @@ def test_a_cost_is_said_once_where_the_stream_ends_as_it_is_due(learn, capsys):
     assert "1,060 bytes of a stream" in call_charrnn(capsys, "inspect", "r").out
 
 
+def test_a_stream_without_a_byte_is_refused_and_one_that_is_resumed_may_have_none(
+    learn, tmp_path, wording
+):
+    result = learn(b"", *SMALL, "--name", "r", status=3)
+    wording(result.err.splitlines()[-1])
+    assert not (tmp_path / "checkpoints" / "r" / "last.safetensors").exists()
+    learn(b"a", *SMALL, "--name", "r", "-q")
+    learn(b"", "--name", "r", "--resume", "-q")
+
+
 def test_each_byte_costs_less_the_longer_the_stream_is_learned(learn, tmp_path):
     learn(STREAM, *SMALL, "--name", "r", "--lr", 0.02, "-q")
     learn(STREAM, "--name", "r", "--resume", "-q")

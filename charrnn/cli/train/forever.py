@@ -11,7 +11,7 @@ from charrnn.cli.options import Given
 from charrnn.cli.terminal import die_by_signal, print_json, report, say
 from charrnn.cli.train.command_line import CommandLine
 from charrnn.cli.train.run import prepare_process
-from charrnn.errors import SettingError, UsageError
+from charrnn.errors import DataError, SettingError, UsageError
 from charrnn.runs import LAST, checked_name, new_folder, require_unused, stream_command
 from charrnn.wording import counted, escape
 
@@ -33,6 +33,7 @@ def learn_forever(command_line: CommandLine, given: Given) -> None:
 
     Raises:
         UsageError: the text is not standard input, or something is asked for that such a run does not have.
+        DataError: it ended before the first byte of a new run.
     """
     _require_stream(command_line, given)
     folder = _folder(command_line)
@@ -117,6 +118,10 @@ def _learn(run: "EndlessRun", command_line: CommandLine, stopper: "Stopper") -> 
                 _save(run, as_json=as_json)
             if run.stop_requested:
                 break
+    if run.is_untouched and not run.stop_requested:
+        raise DataError(
+            "standard input is empty: there was nothing to learn, and nothing was saved"
+        )
     _save(run, as_json=as_json, wait=True, says=said < run.num_bytes)
     folder = run.files.path
     how = "stopped" if stopper.signal_number else "the input has ended"
