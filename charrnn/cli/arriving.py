@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from charrnn.errors import DataError, UsageError
+from charrnn.text.waiting import reading
 
 if TYPE_CHECKING:
     from charrnn.config import CorpusConfig
@@ -102,18 +103,12 @@ def _stdin_lines() -> Lines:
     if sys.stdin is None:
         raise UsageError("standard input is closed", "pipe lines in: tail -f log | charrnn ...")
     stdin = sys.stdin.buffer
-    return Lines("standard input", is_live=True, _open=lambda: nullcontext(_reading(stdin)))
+    return Lines("standard input", is_live=True, _open=lambda: nullcontext(reading(stdin, PIECE)))
 
 
 def _is_redirected() -> bool:
     """Whether standard input is a file, which is all there."""
     return sys.stdin is not None and stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode)
-
-
-def _reading(file: IO[bytes]) -> Callable[[], bytes]:
-    """A function that returns what is there of a file, as soon as there is something."""
-    read: Callable[[int], bytes] = getattr(file, "read1", file.read)
-    return lambda: read(PIECE)
 
 
 class _Opened(AbstractContextManager[Any]):
@@ -124,7 +119,7 @@ class _Opened(AbstractContextManager[Any]):
 
     def __enter__(self) -> Callable[[], bytes]:
         self._file = self._open()
-        return _reading(self._file)
+        return reading(self._file, PIECE)
 
     def __exit__(self, *_: object) -> None:
         self._file.close()

@@ -7,14 +7,13 @@ which ends with the process however that ends.
 
 import contextlib
 import io
-import select
 import shutil
-import sys
 import tempfile
 import weakref
-from typing import IO, Any, BinaryIO, NoReturn, cast
+from typing import IO, BinaryIO, NoReturn, cast
 
 from charrnn.errors import EnvironmentFault
+from charrnn.text.waiting import reading
 
 FIRST = 1 << 10
 """Bytes that are read at first, unless the stream ends before: enough to see what it is."""
@@ -24,8 +23,6 @@ MAX_IN_MEMORY = 1 << 26
 """Bytes above which they are kept in a file."""
 MARGIN = 1 << 30
 """Bytes of the disk that stay free; of a small one the twentieth part."""
-PATIENCE = 200
-"""Milliseconds after which a signal is noticed that came just before a read that waits."""
 
 
 class Spool:
@@ -39,8 +36,7 @@ class Spool:
 
     def __init__(self, stream: BinaryIO | IO[bytes], name: str, *, owned: bool) -> None:
         self._name, self._size, self._ended = name, 0, False
-        self._read = getattr(stream, "read1", stream.read)  # what is there, without waiting
-        self._poll = _poll_of(stream)
+        self._next = reading(stream, PIECE)
         self._kept = tempfile.SpooledTemporaryFile[bytes](max_size=MAX_IN_MEMORY)
         weakref.finalize(self, _close, cast("IO[bytes]", self._kept), stream if owned else None)
 
@@ -66,12 +62,6 @@ class Spool:
             self._keep(piece)
         self._ended = self._size < goal
 
-    def _next(self) -> bytes:
-        """What is there; empty at the end of the stream."""
-        while self._poll and not self._poll.poll(PATIENCE):
-            pass  # Python handles a signal between two calls, not before one that waits for ever
-        return self._read(PIECE)
-
     def _keep(self, piece: bytes) -> None:
         size = self._size + len(piece)
         try:
@@ -95,18 +85,6 @@ class Spool:
             f"{self._name} goes on after {size:,} bytes, and there is no room to keep more in {folder}: {reason}",
             "pipe in only a part of it (head -c), give a file instead, or set TMPDIR to a larger disk",
         )
-
-
-def _poll_of(stream: BinaryIO | IO[bytes]) -> Any:
-    """What tells whether a read would wait; None where that cannot be told."""
-    if sys.platform == "win32":
-        return None
-    try:
-        poll = select.poll()
-        poll.register(stream.fileno(), select.POLLIN)
-    except (AttributeError, OSError):  # a stream that is no file
-        return None
-    return poll
 
 
 def _close(kept: IO[bytes], stream: IO[bytes] | None) -> None:

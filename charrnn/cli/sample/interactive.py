@@ -17,6 +17,7 @@ from charrnn.cli.threads import one_thread
 from charrnn.errors import CharrnnError, DataError, SettingError, UsageError
 from charrnn.render.glyphs import harmless
 from charrnn.settings import Config, setting
+from charrnn.text.waiting import reading
 from charrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ SUGGESTION_LENGTH = 200
 """Characters of a suggestion, unless --length gives another number."""
 LONGEST_LINE = 1 << 24
 """Maximum bytes of a line of standard input."""
+PIECE = 1 << 20
+"""Maximum bytes of standard input that are read at once."""
 MAX_CONTEXT = 60
 """Maximum characters of the text that are repeated before a suggestion."""
 HELP = """\
@@ -147,15 +150,18 @@ class LineInterface:
         """The lines of standard input; a terminal shows a prompt for each."""
         is_terminal = sys.stdin.isatty()
         encoding = (sys.stdin.encoding or "utf-8") if is_terminal else "utf-8"
+        read, kept = reading(sys.stdin.buffer, PIECE), b""
         while True:
             if is_terminal:
                 self._put("> ")
-            raw = sys.stdin.buffer.readline(LONGEST_LINE + 1)
-            if not raw:
+            while b"\n" not in kept and len(kept) <= LONGEST_LINE and (piece := read()):
+                kept += piece
+            line, end, kept = kept.partition(b"\n")
+            if not (line or end):
                 return
-            if len(raw) > LONGEST_LINE:
+            if len(line) > LONGEST_LINE:
                 raise DataError(f"standard input has a line of more than {LONGEST_LINE:,} bytes")
-            yield raw.decode(encoding, "surrogateescape").removesuffix("\n").removesuffix("\r")
+            yield line.decode(encoding, "surrogateescape").removesuffix("\r")
 
     def _obey(self, line: str) -> None:
         """Do what a line says.
