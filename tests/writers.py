@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from charrnn.checkpoint import Checkpoint, save_checkpoint
 from charrnn.config import CorpusConfig
 from charrnn.exact.model import exact
 from charrnn.export.c_program import write_c
+from charrnn.export.onnx_graph import write_onnx
 from charrnn.files import write_atomically
 from charrnn.interpret.dumps.writing import dump
 from charrnn.model import CharRNN
@@ -38,6 +40,10 @@ def program_in_c(path: Path, model: CharRNN) -> None:
     write_c(exact(model), path)
 
 
+def graph(path: Path, model: CharRNN) -> None:
+    write_onnx(model, path)
+
+
 def page(path: Path, model: CharRNN) -> None:
     write_atomically(path, offline_page(exact(model), "a model").encode())
 
@@ -47,7 +53,10 @@ WRITERS: dict[str, Callable[[Path, CharRNN], None]] = {
     "model.q8.safetensors": exact_checkpoint,
     **{f"dump{ending}": dumped for ending in (".npz", ".safetensors", ".csv", ".jsonl")},
     "model.c": program_in_c,
+    "model.h": program_in_c,
     "page.html": page,
+    **{f"dump{ending}": dumped for ending in (".parquet",) if find_spec("pyarrow")},
+    **{f"model{ending}": graph for ending in (".onnx",) if find_spec("onnx")},
 }
 """What writes a file, by an example of its name."""
 

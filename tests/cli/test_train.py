@@ -554,6 +554,7 @@ def test_fault_16_two_runs_cannot_share_a_folder(charrnn_in, corpus, tmp_path, w
 def test_fault_57_resume_refuses_another_corpus_and_a_missing_run_without_one(
     charrnn_in, corpus, tmp_path, wording
 ):
+    """A run has one corpus, so nothing lets it go on with another: `--init-from` starts a new one from its weights."""
     process = start(("train", "corpus.txt", *SMALL, "--steps", 20_000, "--name", "long"), tmp_path)
     wait_for(process, tmp_path / "checkpoints" / "long" / "last.safetensors")
     process.send_signal(signal.SIGINT)
