@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,35 @@ def test_in_the_levels_what_stands_above_decides(tmp_path, monkeypatch):
     assert below["#"] == {"#"}
     assert below["|"] == {"|", "#"}
     assert below["="] & {"."} == set()
+
+
+def test_one_way_leads_from_each_cell_of_a_maze_to_each_other(tmp_path, monkeypatch):
+    """And the wall at the right side of a cell is decided by what stands above the cell, but for the top row."""
+    module = loaded("levels", monkeypatch)
+    module.main([str(tmp_path / "mazes.txt"), "--levels", "40", "--mazes"])
+    mazes = [one.split("\n") for one in (tmp_path / "mazes.txt").read_text()[:-1].split("\n\n")]
+    assert len({*map(tuple, mazes)}) == 40
+    coins = Counter()
+    for rows in mazes:
+        assert (len(rows), *{*map(len, rows)}) == (13, 31)
+        assert {*rows[0], *rows[-1], *(row[k] for row in rows for k in (0, -1))} == {"#"}
+        free = {(y, x) for y, row in enumerate(rows) for x, sign in enumerate(row) if sign == "."}
+        cells = [*itertools.product(range(1, 13, 2), range(1, 31, 2))]
+        assert len(free) == 2 * len(cells) - 1  # a tree has one way less than cells
+        reached, waiting = set(), [cells[0]]
+        while waiting:
+            y, x = waiting.pop()
+            if (y, x) in free - reached:
+                reached.add((y, x))
+                waiting += [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+        assert reached == free
+        for y, x in cells:
+            up, right = (y - 1, x) in free, (y, x + 1) in free
+            assert up + right == ((y, x) != (1, 29))
+            if y > 1 and x < 29:
+                coins[up] += 1
+    assert coins.total() == 70 * 40
+    assert abs(coins[True] / coins.total() - 0.5) < 0.05
 
 
 def test_the_benchmark_of_gigabytes_makes_the_same_text_of_every_kind(tmp_path, monkeypatch):
