@@ -19,7 +19,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "charrnn_docs",
 ]
-if not tags.has("check"):  # noqa: F821 (Sphinx defines it); pages of source take most of the time of a build
+toc_object_entries = not tags.has("check")  # noqa: F821 (Sphinx defines it)
+if toc_object_entries:  # they and pages of source take most of the time of a build
     extensions.append("sphinx.ext.viewcode")
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -175,6 +175,7 @@ def run_in(folder, *arguments, server, status=0):
     return done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_new_setting_is_an_option_and_is_checked_kept_compared_and_written(with_a_new_setting):
     folder = with_a_new_setting
     with contextlib.closing(

@@ -176,7 +176,7 @@ def test_gpu_is_cuda_and_letters_may_be_large(workplace, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     refused = call_charrnn(capsys, "train", "corpus.txt", "--device", "GPU", "-q", status=6)
     assert "CUDA" in refused.err
-    plan = call_charrnn(
-        capsys, "train", "corpus.txt", "--cell", "GRU", "--precision", "FLOAT32", "--plan-only"
-    )
+    large = ("--cell", "GRU", "--precision", "FLOAT32")
+    small = ("--hidden-size", 4, "--batch-size", 2, "--threads", 1)
+    plan = call_charrnn(capsys, "train", "corpus.txt", *large, *small, "--plan-only")
     assert re.search(r"\bgru\b", plan.out + plan.err)

@@ -312,6 +312,7 @@ def test_a_rank_whose_launcher_has_gone_does_not_wait_for_the_others():
     assert waiting.wait(timeout=60) == EnvironmentFault.exit_status
 
 
+@pytest.mark.long
 def test_the_library_trains_in_two_processes_as_in_one(tmp_path):
     shape = {"hidden_size": 6, "num_layers": 1, "batch_size": 4, "sequence_length": 8}
     arithmetic = {"precision": "float32", "kernel": "fused", "threads": 1, "seed": 1}
