@@ -252,6 +252,7 @@ def test_the_lines_for_a_container(checkout):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_a_release_is_a_wheel_an_archive_and_a_bill_of_what_it_was_installed_with(checkout):
     shutil.copytree(ROOT / ".ci", checkout / ".ci")
     run(".ci/release", checkout)
